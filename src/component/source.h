@@ -19,6 +19,8 @@ class Decoder {
   /// Hands each row of the block to the outlet, as a row, a reject or filtered (blank lines are no rows). Returns how many records the block held:
   /// counted by itself, not summed from what was handed on. Rows have the schema that the source was bound with.
   virtual Result<int64_t> decode(const Block& block, Outlet& outlet) const = 0;
+  /// The raw record that begins at `position` of the block, without its line end: what a reject keeps. By default up to the next line feed.
+  virtual Bytes record_at(const Block& block, Position position) const;
 };
 
 /// One opened split. `read` blocks for a moment at most where nothing is there.

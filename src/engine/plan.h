@@ -1,0 +1,51 @@
+// Plan: a checked pipeline. Every component bound, every schema known, nothing run yet.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "component/component.h"
+#include "config/pipeline.h"
+#include "engine/balance.h"
+
+namespace trommel {
+
+struct PlanNode {
+  using Kind = NodeBalance::Kind;
+  Kind kind = Kind::source;
+  std::string name, component;
+  std::vector<size_t> inputs, outputs;  ///< indexes into Plan::nodes
+  Schema schema;                        ///< of the rows it hands on; of a sink: of the rows it takes
+  std::vector<std::string> notes;       ///< guesses, DDL, where provenance ends
+  std::shared_ptr<Source> source;       ///< one of these three is set, by kind
+  BoundTransform transform;
+  BoundSink sink;
+  std::optional<RejectBudget> max_rejects;  ///< of a source; else the pipeline's holds
+};
+
+struct Plan {
+  std::string pipeline, file, folder, state_folder;
+  std::vector<PlanNode> nodes;  ///< sources, then transforms, then sinks; inputs before outputs
+  RejectBudget max_rejects;
+  bool ordered = false;
+  int lanes = 1;
+  MemoryShares memory;
+  int64_t memory_bytes = 0;     ///< the budget that the shares add up to
+};
+
+/// What the machine and the settings allow.
+MemoryShares share_memory(int64_t budget_bytes, int lanes);
+
+/// Checks of the graph alone, with no component bound: names in `from`, cycles, parts that nobody reads, two outputs to one place.
+void check_graph(const Pipeline& pipeline, const Components& components, Problems& problems);
+
+/// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the outside did
+/// (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
+Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems);
+
+/// The component names by section, as load_pipeline wants them.
+std::map<std::string, std::vector<std::string>> component_names(const Components& components);
+
+}  // namespace trommel
