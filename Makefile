@@ -1,0 +1,70 @@
+# What a person types. Each target does all that it needs; a second call finds it done.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+export TROMMEL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/trommel
+JOBS ?= $(shell nproc)
+TARGET ?= all
+SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
+
+.PHONY: help deps build debug test demo venv lint format format-check asan tsan soak bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Install missing system packages, fetch Arrow and DuckDB into the cache
+	@scripts/system_packages build
+	scripts/fetch arrow > /dev/null
+	scripts/fetch duckdb > /dev/null
+
+build: deps ## Build build/release/trommel
+	@scripts/build release $(TARGET)
+
+debug: deps ## Build build/debug without optimisation
+	@scripts/build debug $(TARGET)
+
+venv: ## Make the python environment of the tests
+	@scripts/system_packages python
+	scripts/venv venv requirements/test.txt
+
+test: build venv ## Build, then run every test
+	@ctest --preset release
+
+demo: build ## Run examples/flights on real data
+	@examples/flights/demo
+
+lint: deps ## Run clang-tidy over src
+	@scripts/system_packages lint
+	scripts/build release
+	clang-tidy-19 -p build/release --quiet $(filter %.cc,$(SOURCES))
+
+format: ## Rewrite all C++ in the house style
+	@scripts/system_packages lint
+	clang-format-19 -i $(SOURCES)
+
+format-check: ## Fail if any C++ is not in the house style
+	@scripts/system_packages lint
+	clang-format-19 --dry-run --Werror $(SOURCES)
+
+asan: deps venv ## Build everything with address and undefined-behaviour sanitizers, run every test
+	@scripts/build asan $(TARGET)
+	ctest --preset asan
+
+tsan: deps ## Build the engine with the thread sanitizer, run its tests
+	@scripts/build tsan $(TARGET)
+	ctest --preset tsan
+
+soak: build venv ## Run the long tests (10 GB conversion under a memory bound)
+	@$(TROMMEL_CACHE)/venv/bin/python -m pytest -q -p no:cacheprovider tests/soak
+
+bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
+	@scripts/system_packages python
+	scripts/venv bench-venv requirements/bench.txt
+	$(TROMMEL_CACHE)/bench-venv/bin/python bench/run.py
+
+clean: ## Remove build/ (the cache of dependencies stays)
+	@rm -rf build compile_commands.json

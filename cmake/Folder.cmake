@@ -1,0 +1,69 @@
+# One folder of src is one library: trommel_folder(codecs/csv DEPS component LIBS deps::hwy)
+#   every *.cc beside it    -> static library trommel_codecs_csv (an interface library while there is no .cc)
+#   every *_test.cc         -> one test program tests/codecs_csv_test, one ctest entry
+# A folder that is not there yet is only a name that others can link to.
+
+set(TROMMEL_TEST_ENVIRONMENT
+  "TROMMEL_SOURCE=${CMAKE_SOURCE_DIR}"
+  "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1"
+  "ASAN_OPTIONS=detect_stack_use_after_return=1"
+  "UBSAN_OPTIONS=print_stacktrace=1")
+
+function(trommel_folder name)
+  cmake_parse_arguments(arg "" "" "DEPS;LIBS" ${ARGN})
+  string(REPLACE "/" "_" flat "${name}")
+  set(target trommel_${flat})
+  set(folder "${CMAKE_SOURCE_DIR}/src/${name}")
+  file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cc")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+
+  set(wanted TRUE)
+  if(TROMMEL_ONLY AND NOT name IN_LIST TROMMEL_ONLY)
+    set(wanted FALSE)
+  endif()
+
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    set(reach PUBLIC)
+    target_link_libraries(${target} PRIVATE ${arg_LIBS})
+    if(NOT wanted)
+      set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    endif()
+  else()
+    add_library(${target} INTERFACE)
+    set(reach INTERFACE)
+  endif()
+  target_include_directories(${target} ${reach} "${CMAKE_SOURCE_DIR}/src")
+  target_link_libraries(${target} ${reach} deps::arrow fmt::fmt tl::expected deps::xxhash Threads::Threads)
+  foreach(dependency IN LISTS arg_DEPS)
+    string(REPLACE "/" "_" dependency "${dependency}")
+    target_link_libraries(${target} ${reach} trommel_${dependency})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY TROMMEL_FOLDERS ${target})
+
+  if(tests AND wanted)
+    add_executable(${flat}_test ${tests})
+    target_link_libraries(${flat}_test PRIVATE ${target} ${arg_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
+    set_target_properties(${flat}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    add_test(NAME ${flat} COMMAND ${flat}_test --gtest_brief=1)
+    set_tests_properties(${flat} PROPERTIES ENVIRONMENT "${TROMMEL_TEST_ENVIRONMENT}" TIMEOUT 600)
+  endif()
+endfunction()
+
+# The binary: src/main.cc, src/components.cc and every folder declared so far.
+function(trommel_program)
+  if(TROMMEL_ONLY)
+    return()
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/*.cc")
+  get_property(folders GLOBAL PROPERTY TROMMEL_FOLDERS)
+  add_executable(trommel ${sources})
+  target_compile_definitions(trommel PRIVATE TROMMEL_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(trommel PRIVATE ${folders})
+  set_target_properties(trommel PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+  get_property(shared GLOBAL PROPERTY TROMMEL_SHARED_LIBRARIES)
+  install(TARGETS trommel RUNTIME DESTINATION bin)
+  install(FILES ${shared} DESTINATION lib)
+endfunction()
