@@ -1,0 +1,104 @@
+#include "batch/batch.h"
+
+#include <arrow/api.h>
+#include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
+#include <arrow/util/byte_size.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+namespace trommel {
+
+Positions Positions::each(std::vector<Position> of_rows) {
+  Positions out;
+  out.each_ = std::make_shared<const std::vector<Position>>(std::move(of_rows));
+  return out;
+}
+
+Positions Positions::run(Position first) {
+  Positions out;
+  out.first_ = first;
+  out.run_ = true;
+  return out;
+}
+
+Positions Positions::from(int64_t row) const {
+  Positions out = *this;
+  if (run_) out.first_ += row;
+  if (each_) out.offset_ += row;
+  return out;
+}
+
+Positions Positions::select(std::span<const int64_t> rows) const {
+  if (!known()) return {};
+  std::vector<Position> picked(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) picked[i] = at(rows[i]);
+  return each(std::move(picked));
+}
+
+Bytes Block::view() const {
+  return bytes ? Bytes{bytes->data(), static_cast<size_t>(bytes->size())} : Bytes{};
+}
+
+size_t Block::memory() const { return bytes ? static_cast<size_t>(bytes->size()) : 0; }
+
+int64_t Batch::size() const { return rows ? rows->num_rows() : 0; }
+
+size_t Batch::memory() const {
+  if (!rows) return 0;
+  const auto bytes = arrow::util::ReferencedBufferSize(*rows);
+  return static_cast<size_t>(bytes.ok() ? *bytes : arrow::util::TotalBufferSize(*rows)) + positions.memory();
+}
+
+Batch slice(const Batch& batch, int64_t offset, int64_t length) {
+  return {batch.rows->Slice(offset, length), batch.positions.from(offset), batch.block};
+}
+
+Result<Batch> select(const Batch& batch, std::span<const int64_t> rows) {
+  auto indices = std::make_shared<arrow::Int64Array>(static_cast<int64_t>(rows.size()),
+                                                     arrow::Buffer::Wrap(rows.data(), rows.size()));
+  static std::once_flag once;
+  std::call_once(once, [] { (void)arrow::compute::Initialize(); });
+  auto taken = arrow::compute::Take(arrow::Datum(batch.rows), arrow::Datum(indices), arrow::compute::TakeOptions::NoBoundsCheck());
+  if (!taken.ok()) return tl::unexpected(from_arrow(taken.status(), "taking rows out of a batch"));
+  return Batch{taken->record_batch(), batch.positions.select(rows), batch.block};
+}
+
+Result<Batch> filter(const Batch& batch, std::span<const uint8_t> keep) {
+  std::vector<int64_t> rows;
+  rows.reserve(keep.size());
+  for (size_t i = 0; i < keep.size(); ++i) {
+    if (keep[i] != 0) rows.push_back(static_cast<int64_t>(i));
+  }
+  if (rows.size() == keep.size()) return batch;
+  return select(batch, rows);
+}
+
+int64_t line_at(const Block& block, Position position) {
+  if (block.line == 0) return 0;
+  const Bytes bytes = block.view();
+  const auto length = std::min<size_t>(static_cast<size_t>(std::max<Position>(position - block.from, 0)), bytes.size());
+  const auto count = [&](uint8_t byte) { return std::count(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length), byte); };
+  const bool line_feeds = std::memchr(bytes.data(), '\n', bytes.size()) != nullptr;
+  return block.line + count(line_feeds ? '\n' : '\r');
+}
+
+std::string value_text(const arrow::Array& column, int64_t row) {
+  if (column.IsNull(row)) return "NULL";
+  const auto id = column.type_id();
+  if (id == arrow::Type::STRING) return std::string(static_cast<const arrow::StringArray&>(column).GetView(row));
+  if (id == arrow::Type::LARGE_STRING) return std::string(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
+  auto scalar = column.GetScalar(row);
+  return scalar.ok() ? (*scalar)->ToString() : scalar.status().ToString();
+}
+
+Error from_arrow(const arrow::Status& status, std::string where) {
+  const bool outside = status.IsOutOfMemory() || status.IsIOError() || status.IsCancelled();
+  return Error{outside ? Error::Domain::external : Error::Domain::internal, std::move(where), status.message(), {}, outside};
+}
+
+int64_t arrow_memory() { return arrow::default_memory_pool()->bytes_allocated(); }
+
+}  // namespace trommel
