@@ -15,7 +15,7 @@ constexpr int64_t plain_line_us = 10'000'000;
 constexpr int64_t window_us = 5'000'000;  // long enough to be calm, short enough to show a stall
 }  // namespace
 
-std::string progress_text(const Progress& now, double rows_per_s, double bytes_per_s) {
+std::string progress_text(const ProgressFigures& now, double rows_per_s, double bytes_per_s) {
   std::string text = count_text(now.rows) + " rows";
   const bool known = now.bytes_expected > 0;
   text += known ? fmt::format("  {} of {}", bytes_text(now.bytes), bytes_text(now.bytes_expected)) : fmt::format("  {}", bytes_text(now.bytes));
@@ -33,7 +33,7 @@ std::string progress_text(const Progress& now, double rows_per_s, double bytes_p
   return text;
 }
 
-void ProgressLine::update(const Progress& now) {
+void ProgressLine::update(const ProgressFigures& now) {
   const int64_t at = env_.steady_us();
   const bool terminal = console_.terminal().is_terminal;
   const int64_t wait = drawn_us_ >= 0 ? (terminal ? redraw_us : plain_line_us) : (terminal ? first_draw_us : plain_line_us);

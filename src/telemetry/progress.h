@@ -10,7 +10,7 @@
 
 namespace trommel {
 
-struct Progress {
+struct ProgressFigures {
   int64_t rows = 0;
   int64_t bytes = 0;             ///< read so far
   int64_t bytes_expected = -1;   ///< -1: not known, or endless
@@ -19,7 +19,7 @@ struct Progress {
 };
 
 /// `123,456 rows  1.2 MB of 30 MB  4%  52,000 rows/s  8.1 MB/s  3.4 s left`. Rates are over the `window_us` before now.
-std::string progress_text(const Progress& now, double rows_per_s, double bytes_per_s);
+std::string progress_text(const ProgressFigures& now, double rows_per_s, double bytes_per_s);
 
 /// One thread at a time. Nothing is shown for runs that end within half a second.
 class ProgressLine {
@@ -27,7 +27,7 @@ class ProgressLine {
   ProgressLine(Env& env, Console& console) : env_(env), console_(console), started_us_(env.steady_us()) {}
   ~ProgressLine() { console_.end_live(); }
 
-  void update(const Progress& now);  ///< as often as one likes; it draws ten times a second at most
+  void update(const ProgressFigures& now);  ///< as often as one likes; it draws ten times a second at most
   void end() { console_.end_live(); }
 
  private:

@@ -129,7 +129,7 @@ TEST(Json, EscapesWhatItMust) {
 }
 
 TEST(Progress, SaysWhatIsKnown) {
-  Progress now;
+  ProgressFigures now;
   now.rows = 123456;
   now.bytes = 12'000'000;
   now.bytes_expected = 30'000'000;
