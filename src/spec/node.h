@@ -1,16 +1,18 @@
 // A value of a configuration file that knows its line and column.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace trommel {
 
 struct Place {
-  std::string file;  ///< as the user named it; `(command line)` for values from there
-  int line = 0;      ///< from 1; 0: nowhere in particular
-  int column = 0;    ///< from 1
+  std::string file;          ///< as the user named it; `(command line)` for values from there
+  int line = 0;              ///< from 1; 0: nowhere in particular
+  int column = 0;            ///< from 1
   std::string text() const;  ///< `file:line:col`
 };
 
@@ -20,10 +22,10 @@ struct Node {
 
   Kind kind = Kind::null;
   Place place;
-  std::string scalar;        ///< after ${VAR} was filled in
-  bool quoted = false;       ///< a quoted scalar is a string, whatever it looks like
-  bool secret = false;       ///< came (in part) from a secret: never printed; shown as `***`
-  std::vector<Node> items;   ///< of a list
+  std::string scalar;          ///< after ${VAR} was filled in
+  bool quoted = false;         ///< a quoted scalar is a string, whatever it looks like
+  bool secret = false;         ///< came (in part) from a secret: never printed; shown as `***`
+  std::vector<Node> items;     ///< of a list
   std::vector<Entry> entries;  ///< of a map, in the order of the file; names are unique (the loader refuses others)
 
   bool is_null() const { return kind == Kind::null; }
@@ -34,6 +36,9 @@ struct Node {
   std::string shown() const;                      ///< the scalar for people; secrets as `***`
   const char* kind_text() const;                  ///< "a map", "a list", "nothing", "text"
 };
+
+/// Whether `text` is an address with a password in it: `mysql://user:password@host/db`.
+bool address_has_password(std::string_view text);
 
 struct Node::Entry {
   std::string name;
@@ -53,6 +58,7 @@ struct Problem {
 class Problems {
  public:
   void add(const Place& place, std::string what, std::string hint = {});
+  void add(const Problems& others);
   bool empty() const { return problems_.empty(); }
   size_t size() const { return problems_.size(); }
   std::vector<Problem> sorted() const;  ///< by file, line, column; doubles gone
@@ -62,7 +68,8 @@ class Problems {
   std::vector<Problem> problems_;
 };
 
-/// The name among `known` that is nearest to `name` (Damerau-Levenshtein, at most a third of its letters away), or empty.
+/// The name among `known` that is nearest to `name` (Damerau-Levenshtein, at most a third of its letters away), or
+/// empty.
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace trommel
