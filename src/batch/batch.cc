@@ -76,13 +76,15 @@ Result<Batch> filter(const Batch& batch, std::span<const uint8_t> keep) {
   return select(batch, rows);
 }
 
-int64_t line_at(const Block& block, Position position) {
-  if (block.line == 0) return 0;
+int64_t line_ends(const Block& block, Position from, Position to) {
   const Bytes bytes = block.view();
-  const auto length = std::min<size_t>(static_cast<size_t>(std::max<Position>(position - block.from, 0)), bytes.size());
-  const auto count = [&](uint8_t byte) { return std::count(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length), byte); };
-  const bool line_feeds = std::memchr(bytes.data(), '\n', bytes.size()) != nullptr;
-  return block.line + count(line_feeds ? '\n' : '\r');
+  const auto offset = [&](Position position) { return std::clamp<Position>(position - block.from, 0, static_cast<Position>(bytes.size())); };
+  const bool line_feeds = !bytes.empty() && std::memchr(bytes.data(), '\n', bytes.size()) != nullptr;
+  return std::count(bytes.begin() + offset(from), bytes.begin() + std::max(offset(from), offset(to)), static_cast<uint8_t>(line_feeds ? '\n' : '\r'));
+}
+
+int64_t line_at(const Block& block, Position position) {
+  return block.line == 0 ? 0 : block.line + line_ends(block, block.from, position);
 }
 
 std::string value_text(const arrow::Array& column, int64_t row) {

@@ -28,6 +28,7 @@ using Rows = std::shared_ptr<arrow::RecordBatch>;
 /// What can be read from a start to an end, or for ever: a file, a partition of a topic, a request. Its id is never used again.
 struct Split {
   std::string id;         ///< unique for ever within its source
+  std::string source;     ///< the node that reads it; set by the engine
   std::string name;       ///< for people: `in/flights.csv.zip!flights.csv`
   int64_t size = -1;      ///< bytes, where known
   std::string facts;      ///< what tells a changed split from the same one (time, content hash); only its source reads it
@@ -91,6 +92,8 @@ Result<Batch> filter(const Batch& batch, std::span<const uint8_t> keep);
 
 /// The physical line on which `position` lies, from 1; 0 when the block has no lines. Counts line ends (\n, or \r where there is no \n).
 int64_t line_at(const Block& block, Position position);
+/// Line ends between two positions of a block.
+int64_t line_ends(const Block& block, Position from, Position to);
 
 /// A value as text for people, as it stands in a reject or a table: `NULL`, `2013-01-01`, `3.5`.
 std::string value_text(const arrow::Array& column, int64_t row);

@@ -38,6 +38,8 @@ class Reader {
   };
   virtual ~Reader() = default;
   virtual Result<Piece> read() = 0;
+  /// How many bytes of `Split::size` have been read so far (compressed ones of a compressed file), for the progress bar; -1: unknown.
+  virtual int64_t consumed() const { return -1; }
 };
 
 class Source {

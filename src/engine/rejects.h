@@ -30,6 +30,9 @@ struct Reject {
   std::string place() const;
 };
 
+/// A row as text for a reject that has no raw bytes: `a=1, b=NULL`.
+std::string row_text(const arrow::RecordBatch& rows, int64_t row);
+
 /// One line of JSON a record; bytes that are not UTF-8 go as base64.
 std::string reject_line(const Reject& reject);
 Result<Reject> parse_reject(std::string_view line, const std::string& where);

@@ -1,0 +1,19 @@
+// Arrow's readers and writers over Env's files, so that what Arrow writes goes through the one door too.
+#pragma once
+
+#include <memory>
+
+#include "base/env.h"
+
+namespace arrow::io {
+class OutputStream;
+class RandomAccessFile;
+}  // namespace arrow::io
+
+namespace trommel {
+
+/// Appends to `stream`, which must outlive it and is left open when the adapter is closed. Errors keep their text.
+std::shared_ptr<arrow::io::OutputStream> arrow_output(OutputStream& stream);
+std::shared_ptr<arrow::io::RandomAccessFile> arrow_input(std::shared_ptr<RandomFile> file);
+
+}  // namespace trommel

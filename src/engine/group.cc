@@ -1,0 +1,250 @@
+#include "engine/group.h"
+
+#include <algorithm>
+
+namespace trommel {
+namespace {
+
+constexpr size_t kRawLimit = 64 << 10;  // bytes of a raw record that a reject keeps
+constexpr size_t kOverflow = 4 << 20;   // bytes handed on in one push before they are sent in the middle of it
+
+/// Line numbers of rising positions of one block, each counted from the one before.
+class LineCounter {
+ public:
+  int64_t at(const Block& block, Position position) {
+    if (block.line == 0) return 0;
+    if (&block != block_ || position < last_) {
+      block_ = &block;
+      last_ = block.from;
+      line_ = block.line;
+    }
+    line_ += line_ends(block, last_, position);
+    last_ = position;
+    return line_;
+  }
+
+ private:
+  const Block* block_ = nullptr;
+  Position last_ = 0;
+  int64_t line_ = 0;
+};
+
+void keep_raw(Reject& reject, Bytes bytes) {
+  reject.raw_cut = bytes.size() > kRawLimit;
+  reject.raw = as_text(bytes.first(std::min(bytes.size(), kRawLimit)));
+}
+
+void name_place(Reject& reject, const Block& block, Position position, int64_t line) {
+  reject.position = position;
+  reject.line = line;
+  if (block.split) {
+    reject.source = block.split->source;
+    reject.split = block.split->name;
+  }
+}
+
+}  // namespace
+
+std::vector<size_t> group_members(const Plan& plan, size_t head) {
+  std::vector<size_t> members{head};
+  for (size_t i = 0; i < members.size(); ++i) {
+    for (const size_t next : plan.nodes[members[i]].outputs) {
+      const PlanNode& node = plan.nodes[next];
+      const bool falls_in = node.kind == PlanNode::Kind::transform && node.inputs.size() == 1 && node.transform.shape == Shape::row_by_row;
+      if (falls_in) members.push_back(next);
+    }
+  }
+  return members;
+}
+
+std::vector<size_t> group_targets(const Plan& plan, const std::vector<size_t>& members) {
+  std::vector<size_t> targets;
+  for (const size_t member : members) {
+    for (const size_t next : plan.nodes[member].outputs) {
+      if (std::find(members.begin(), members.end(), next) == members.end()) targets.push_back(next);
+    }
+  }
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  return targets;
+}
+
+/// The outlet of one member: counts, and passes on.
+class Group::NodeOutlet final : public Outlet {
+ public:
+  NodeOutlet(Group& group, size_t member) : group_(group), member_(member) {}
+
+  void emit(Batch batch) override {
+    if (batch.size() == 0) return;
+    Member& self = group_.members_[member_];
+    self.counts.out += batch.size();
+    group_.hand_on(self, std::move(batch));
+  }
+  void reject(const Batch& batch, std::span<const Refusal> refusals) override {
+    for (const Refusal& refusal : refusals) {
+      Reject reject = record(refusal.code, refusal.column, refusal.value, refusal.reason);
+      if (batch.block && batch.positions.known()) {
+        const Position position = batch.positions.at(refusal.row);
+        name_place(reject, *batch.block, position, lines_.at(*batch.block, position));
+        if (batch.block->bytes) keep_raw(reject, batch.block->decoder->record_at(*batch.block, position));
+      }
+      if (reject.raw.empty()) reject.raw = row_text(*batch.rows, refusal.row);
+      group_.refuse(group_.members_[member_], refusal.code, std::move(reject));
+    }
+  }
+  void reject(const Block& block, std::span<const RawRefusal> refusals) override {
+    for (const RawRefusal& refusal : refusals) {
+      Reject reject = record(refusal.code, refusal.column, refusal.value, refusal.reason);
+      const Position position = block.from + refusal.offset;
+      name_place(reject, block, position, lines_.at(block, position));
+      const Bytes bytes = block.view();
+      const auto offset = std::min(static_cast<size_t>(refusal.offset), bytes.size());
+      keep_raw(reject, bytes.subspan(offset, std::min(static_cast<size_t>(refusal.length), bytes.size() - offset)));
+      group_.refuse(group_.members_[member_], refusal.code, std::move(reject));
+    }
+  }
+  void filtered(int64_t rows) override { counts().filtered += rows; }
+  void deduplicated(int64_t rows) override { counts().deduplicated += rows; }
+  void expanded(int64_t rows) override { counts().expanded += rows; }
+  void combined(int64_t in, int64_t out) override {
+    counts().combined_in += in;
+    counts().combined_out += out;
+  }
+  void misfit(const Block& block, Misfit misfit) override {
+    const int64_t line = line_at(block, misfit.position);
+    group_.ledger_.add_misfit({group_.members_.front().node, std::move(misfit), block.split ? block.split->name : "", line});
+    group_.flow_.end();
+  }
+
+ private:
+  Counts& counts() { return group_.members_[member_].counts; }
+  Reject record(const std::string& code, const std::string& column, const std::string& value, const std::string& reason) const {
+    Reject reject;
+    reject.pipeline = group_.plan_.pipeline;
+    reject.stage = group_.plan_.nodes[group_.members_[member_].node].name;
+    reject.code = code;
+    reject.column = column;
+    reject.value = value.substr(0, kRawLimit);
+    reject.reason = reason;
+    return reject;
+  }
+
+  Group& group_;
+  size_t member_;
+  LineCounter lines_;
+};
+
+Group::Group(const Plan& plan, size_t head, Ledger& ledger, Flow& flow)
+    : plan_(plan), ledger_(ledger), flow_(flow), deliveries_(plan.nodes.size()) {
+  const std::vector<size_t> nodes = group_members(plan, head);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    Member member;
+    member.node = nodes[i];
+    member.outlet = std::make_unique<NodeOutlet>(*this, i);
+    for (const size_t next : plan.nodes[nodes[i]].outputs) {
+      const auto& inputs = plan.nodes[next].inputs;
+      const auto input = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), nodes[i]) - inputs.begin());
+      const auto inside = std::find(nodes.begin(), nodes.end(), next);
+      if (inside != nodes.end()) {
+        member.inside.emplace_back(static_cast<size_t>(inside - nodes.begin()), input);
+      } else {
+        member.outside.emplace_back(next, input);
+      }
+    }
+    members_.push_back(std::move(member));
+  }
+}
+
+Group::~Group() = default;
+
+Result<> Group::make() {
+  for (Member& member : members_) {
+    const PlanNode& node = plan_.nodes[member.node];
+    if (node.kind != PlanNode::Kind::transform) continue;
+    ASSIGN(member.transform, node.transform.make());
+  }
+  return {};
+}
+
+Result<> Group::decode(const Block& block) {
+  Member& head = members_.front();
+  const auto records = block.decoder->decode(block, *head.outlet);
+  if (!records) return tl::unexpected(records.error());
+  head.counts.read += *records;
+  ledger_.rows_read += *records;
+  return outcome();
+}
+
+Result<> Group::push(size_t input, const Batch& batch) {
+  push_member(members_.front(), input, batch);
+  return outcome();
+}
+
+Result<> Group::end() {
+  for (Member& member : members_) {
+    if (!member.transform || flow_.ending()) continue;
+    TRY(member.transform->end(*member.outlet));
+    TRY(outcome());
+  }
+  return {};
+}
+
+void Group::push_member(Member& member, size_t input, const Batch& batch) {
+  if (error_) return;
+  member.counts.in += batch.size();
+  if (auto done = member.transform->push(input, batch, *member.outlet); !done) fail(std::move(done).error());
+}
+
+void Group::hand_on(Member& member, Batch batch) {
+  for (const auto& [inside, input] : member.inside) push_member(members_[inside], input, batch);
+  if (member.outside.empty()) return;
+  pending_ += batch.memory();
+  for (const auto& [node, input] : member.outside) deliveries_[node].push_back({input, batch});
+  if (overflow && pending_ > kOverflow && !in_overflow_) {
+    in_overflow_ = true;
+    if (auto sent = overflow(); !sent) fail(std::move(sent).error());
+    in_overflow_ = false;
+  }
+}
+
+void Group::refuse(Member& member, const std::string& code, Reject reject) {
+  ++member.counts.rejected;
+  ++member.counts.reasons[code];
+  ++ledger_.rows_rejected;
+  pending_ += sizeof(Reject) + reject.raw.size();
+  rejects_.push_back(std::move(reject));
+}
+
+void Group::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+}
+
+Result<> Group::outcome() {
+  if (error_) return tl::unexpected(*error_);
+  return {};
+}
+
+Result<> Group::send(const Exits& exits, uint64_t sequence, bool barrier) {
+  for (Member& member : members_) {
+    ledger_.add(member.node, member.counts);
+    member.counts = {};
+  }
+  pending_ = 0;
+  for (size_t node = 0; node < exits.to_node.size(); ++node) {
+    const Exit& exit = exits.to_node[node];
+    if (exit.inbox == nullptr) continue;
+    Parcel parcel;
+    parcel.deliveries = std::move(deliveries_[node]);
+    parcel.barrier = barrier;
+    deliveries_[node].clear();
+    if (!exit.inbox->push(exit.producer, sequence, std::move(parcel))) return {};
+  }
+  Parcel parcel;
+  parcel.rejects = std::move(rejects_);
+  parcel.barrier = barrier;
+  rejects_.clear();
+  exits.to_rejects.inbox->push(exits.to_rejects.producer, sequence, std::move(parcel));
+  return {};
+}
+
+}  // namespace trommel
