@@ -59,7 +59,8 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 	ctest --preset tsan
 
 soak: build venv ## Run the long tests (10 GB conversion under a memory bound)
-	@$(TROMMEL_CACHE)/venv/bin/python -m pytest -q -p no:cacheprovider tests/soak
+	@scripts/build release bench_generate
+	$(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak
 
 bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python
