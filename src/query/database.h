@@ -3,13 +3,16 @@
 // DuckDB's SQL runs over tables that it holds and over Arrow streams that stand under a name for as long as they are registered.
 // Errors are sorted by who is to blame: a row (conversion, out of range, invalid input, constraint: domain `data`), memory, disk or interrupt (`external`),
 // the text itself (`config`: parser, binder, catalog), anything else (`internal`).
+//
+// Types on the way out: HUGEINT becomes decimal(38,0), ENUM and UUID text, TIMESTAMP_S milliseconds, ARRAY a list; the zone of a timestamp is UTC.
+// INTERVAL, UNION, BIT and TIME WITH TIME ZONE have no place in our types: asking for one is a `config` error that names the column.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "batch/batch.h"
@@ -20,33 +23,33 @@ namespace trommel::query {
 struct Options {
   std::string path;                 ///< empty: in memory
   bool read_only = false;
-  int64_t memory_bytes = 0;         ///< memory_limit; 0: DuckDB's own default
-  std::string spill_folder;         ///< temp_directory; empty: none
+  int64_t memory_bytes = 0;         ///< memory_limit; 0: DuckDB's own default. Counts DuckDB's memory alone, not Arrow's
+  std::string spill_folder;         ///< temp_directory; empty: none, what does not fit is an `external` error
   int64_t spill_bytes = 0;          ///< max_temp_directory_size; 0: no cap
   int threads = 0;                  ///< 0: all cores
   bool keep_order = true;           ///< preserve_insertion_order
 };
 
-/// Gives the next rows, or null at the end.
+/// Gives the next rows, or null at the end. Called by one thread at a time, but not always the same.
 using NextRows = std::function<Result<Rows>()>;
+/// Starts reading from the first row again.
+using OpenRows = std::function<Result<NextRows>()>;
 
-/// A result that is read batch by batch. Batches are coalesced to at least `min_rows` where there are so many.
+/// A result that is read batch by batch. It must be gone before its connection runs something else.
 class Cursor {
  public:
   virtual ~Cursor() = default;
   virtual Schema schema() const = 0;
-  virtual Result<Rows> next(int64_t min_rows = 65536) = 0;  ///< null at the end
+  virtual Result<Rows> next(int64_t min_rows = 65536) = 0;  ///< at least `min_rows` where there are so many; null at the end
 };
 
-/// A statement prepared once and run many times by one thread.
+/// A statement prepared once and run many times by one thread. The result of a run is held in memory: meant for batches.
 class Statement {
  public:
   virtual ~Statement() = default;
   virtual Schema schema() const = 0;
   virtual Result<std::unique_ptr<Cursor>> run() = 0;
 };
-
-class Database;
 
 /// One thread at a time. Several connections of one Database may work at once.
 class Connection {
@@ -58,30 +61,37 @@ class Connection {
   virtual Result<std::unique_ptr<Cursor>> query(const std::string& sql) = 0;
   /// All rows at once; for small results.
   virtual Result<std::vector<Rows>> all(const std::string& sql) = 0;
-  /// The first column of the first row as text; NULL is empty.
+  /// The first column of the first row as text; NULL and no row are empty.
   virtual Result<std::string> value(const std::string& sql) = 0;
+  /// Exactly one SELECT without parameters; anything else is a `config` error.
   virtual Result<std::unique_ptr<Statement>> prepare(const std::string& sql) = 0;
 
-  /// `name` in FROM stands for these rows; `open` is called for every scan. The name is this connection's alone; forgotten by `unregister_stream` or at its end.
-  virtual Result<> register_stream(const std::string& name, const Schema& schema, std::function<Result<NextRows>()> open, int64_t rows = -1) = 0;
+  /// `name` in FROM stands for these rows, for this connection alone; `open` is called for every scan, `rows` is how many there are, where known.
+  /// Replaces an earlier stream of that name; ends with `unregister_stream` or the connection.
+  virtual Result<> register_stream(const std::string& name, const Schema& schema, OpenRows open, int64_t rows = -1) = 0;
   virtual void unregister_stream(const std::string& name) = 0;
-  /// Appends rows to a table that exists; columns by position. Inside the connection's transaction, if there is one.
-  virtual Result<> append(const std::string& table, const arrow::RecordBatch& rows) = 0;
+  /// Inserts rows into a table that exists; columns by position, cast as INSERT does. Inside the connection's transaction, if there is one. Returns DuckDB's count.
+  virtual Result<int64_t> append(const std::string& table, const Rows& rows) = 0;
   /// Stops what this connection is running, from another thread.
   virtual void interrupt() = 0;
 };
 
-class Database {
+class Database : public std::enable_shared_from_this<Database> {
  public:
   virtual ~Database() = default;
+  /// Two openings of one file in this process share one instance (DuckDB's own lock does not see the second); a file that another process holds is an
+  /// `external` error that says who.
   static Result<std::shared_ptr<Database>> open(const Options& options);
   virtual Result<std::unique_ptr<Connection>> connect() = 0;
+  /// Runs `make` for the first caller of `key`; the others wait and get the same outcome.
+  virtual Result<> once(const std::string& key, const std::function<Result<>()>& make) = 0;
 };
 
 /// `"a ""quoted"" name"` and `'a ''quoted'' text'`.
 std::string quote_name(std::string_view name);
 std::string quote_text(std::string_view text);
-/// Names in FROM that the text reads (tables, streams), CTE names left out.
-Result<std::vector<std::string>> table_names(const std::string& sql);
+
+/// The name under which a registered stream is scanned, as plans show it.
+inline constexpr std::string_view stream_function = "trommel_stream";
 
 }  // namespace trommel::query
