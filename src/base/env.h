@@ -98,6 +98,7 @@ class Env {
   // Threads.
   virtual std::unique_ptr<Thread> start_thread(std::string name, std::function<void(std::stop_token)> body) = 0;
   virtual int cores() = 0;
+  virtual int64_t memory_bytes() = 0;  ///< what this process may use at most: the machine's, or its control group's limit
 
   // Conveniences over the above.
   Result<std::string> read_text(const std::string& path, int64_t limit = 64 << 20);

@@ -254,6 +254,13 @@ class RealEnv final : public Env {
   std::unique_ptr<Thread> start_thread(std::string name, std::function<void(std::stop_token)> body) override {
     return std::make_unique<RealThread>(std::move(name), std::move(body));
   }
+  int64_t memory_bytes() override {
+    int64_t bytes = int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
+    if (const auto limit = read_text("/sys/fs/cgroup/memory.max"); limit && !limit->empty() && limit->front() != 'm') {
+      bytes = std::min(bytes, static_cast<int64_t>(std::strtoll(limit->c_str(), nullptr, 10)));
+    }
+    return bytes;
+  }
   int cores() override { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
  private:

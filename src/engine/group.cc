@@ -5,43 +5,7 @@
 namespace trommel {
 namespace {
 
-constexpr size_t kRawLimit = 64 << 10;  // bytes of a raw record that a reject keeps
 constexpr size_t kOverflow = 4 << 20;   // bytes handed on in one push before they are sent in the middle of it
-
-/// Line numbers of rising positions of one block, each counted from the one before.
-class LineCounter {
- public:
-  int64_t at(const Block& block, Position position) {
-    if (block.line == 0) return 0;
-    if (&block != block_ || position < last_) {
-      block_ = &block;
-      last_ = block.from;
-      line_ = block.line;
-    }
-    line_ += line_ends(block, last_, position);
-    last_ = position;
-    return line_;
-  }
-
- private:
-  const Block* block_ = nullptr;
-  Position last_ = 0;
-  int64_t line_ = 0;
-};
-
-void keep_raw(Reject& reject, Bytes bytes) {
-  reject.raw_cut = bytes.size() > kRawLimit;
-  reject.raw = as_text(bytes.first(std::min(bytes.size(), kRawLimit)));
-}
-
-void name_place(Reject& reject, const Block& block, Position position, int64_t line) {
-  reject.position = position;
-  reject.line = line;
-  if (block.split) {
-    reject.source = block.split->source;
-    reject.split = block.split->name;
-  }
-}
 
 }  // namespace
 
@@ -78,30 +42,15 @@ class Group::NodeOutlet final : public Outlet {
     if (batch.size() == 0) return;
     Member& self = group_.members_[member_];
     self.counts.out += batch.size();
-    group_.hand_on(self, std::move(batch));
+    const int64_t rows = group_.plan_.batch_rows;
+    if (rows == 0 || batch.size() <= rows || self.transform) return group_.hand_on(self, std::move(batch));
+    for (int64_t at = 0; at < batch.size(); at += rows) group_.hand_on(self, slice(batch, at, std::min(rows, batch.size() - at)));
   }
   void reject(const Batch& batch, std::span<const Refusal> refusals) override {
-    for (const Refusal& refusal : refusals) {
-      Reject reject = record(refusal.code, refusal.column, refusal.value, refusal.reason);
-      if (batch.block && batch.positions.known()) {
-        const Position position = batch.positions.at(refusal.row);
-        name_place(reject, *batch.block, position, lines_.at(*batch.block, position));
-        if (batch.block->bytes) keep_raw(reject, batch.block->decoder->record_at(*batch.block, position));
-      }
-      if (reject.raw.empty()) reject.raw = row_text(*batch.rows, refusal.row);
-      group_.refuse(group_.members_[member_], refusal.code, std::move(reject));
-    }
+    for (const Refusal& refusal : refusals) refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), batch, refusal, lines_));
   }
   void reject(const Block& block, std::span<const RawRefusal> refusals) override {
-    for (const RawRefusal& refusal : refusals) {
-      Reject reject = record(refusal.code, refusal.column, refusal.value, refusal.reason);
-      const Position position = block.from + refusal.offset;
-      name_place(reject, block, position, lines_.at(block, position));
-      const Bytes bytes = block.view();
-      const auto offset = std::min(static_cast<size_t>(refusal.offset), bytes.size());
-      keep_raw(reject, bytes.subspan(offset, std::min(static_cast<size_t>(refusal.length), bytes.size() - offset)));
-      group_.refuse(group_.members_[member_], refusal.code, std::move(reject));
-    }
+    for (const RawRefusal& refusal : refusals) refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), block, refusal, lines_));
   }
   void filtered(int64_t rows) override { counts().filtered += rows; }
   void deduplicated(int64_t rows) override { counts().deduplicated += rows; }
@@ -118,16 +67,8 @@ class Group::NodeOutlet final : public Outlet {
 
  private:
   Counts& counts() { return group_.members_[member_].counts; }
-  Reject record(const std::string& code, const std::string& column, const std::string& value, const std::string& reason) const {
-    Reject reject;
-    reject.pipeline = group_.plan_.pipeline;
-    reject.stage = group_.plan_.nodes[group_.members_[member_].node].name;
-    reject.code = code;
-    reject.column = column;
-    reject.value = value.substr(0, kRawLimit);
-    reject.reason = reason;
-    return reject;
-  }
+  const std::string& stage() const { return group_.plan_.nodes[group_.members_[member_].node].name; }
+  void refuse(const std::string& code, Reject reject) { group_.refuse(group_.members_[member_], code, std::move(reject)); }
 
   Group& group_;
   size_t member_;

@@ -1,6 +1,7 @@
 // Plan: a checked pipeline. Every component bound, every schema known, nothing run yet.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,12 @@ struct Plan {
   int lanes = 1;
   MemoryShares memory;
   int64_t memory_bytes = 0;     ///< the budget that the shares add up to
+  int64_t batch_rows = 0;       ///< decoded batches are cut to this many rows; 0: as they come. For tests.
+  Epoch epoch = 1;              ///< that the run would close
 };
+
+/// Sources that an earlier plan of the same run bound, by name: their widened types must not be guessed again.
+using BoundSources = std::map<std::string, std::shared_ptr<Source>>;
 
 /// What the machine and the settings allow.
 MemoryShares share_memory(int64_t budget_bytes, int lanes);
@@ -43,7 +49,8 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
 
 /// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the outside did
 /// (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
-Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems);
+Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch = 1,
+                       const BoundSources& bound = {});
 
 /// The component names by section, as load_pipeline wants them.
 std::map<std::string, std::vector<std::string>> component_names(const Components& components);

@@ -61,6 +61,7 @@ size_t Inbox::add_producer() {
 }
 
 bool Inbox::push(size_t producer, uint64_t sequence, Parcel parcel) {
+  TROMMEL_CHECK(!parcel.barrier || (parcel.deliveries.empty() && parcel.rejects.empty()), "a barrier carries no rows");
   const size_t size = parcel.memory();
   const auto has_room = [&] {
     const std::lock_guard lock(mutex_);

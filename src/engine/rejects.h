@@ -30,6 +30,23 @@ struct Reject {
   std::string place() const;
 };
 
+/// Line numbers of rising positions of one block, each counted on from the one before.
+class LineCounter {
+ public:
+  int64_t at(const Block& block, Position position);
+
+ private:
+  const Split* split_ = nullptr;
+  Position from_ = -1, last_ = 0;
+  int64_t line_ = 0;
+};
+
+/// The record of a refused row, with its raw bytes and place where the batch still knows them, else with its values.
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Batch& batch, const Refusal& refusal, LineCounter& lines);
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Block& block, const RawRefusal& refusal, LineCounter& lines);
+/// What `Reject::id` must be.
+std::string reject_id(const Reject& reject);
+
 /// A row as text for a reject that has no raw bytes: `a=1, b=NULL`.
 std::string row_text(const arrow::RecordBatch& rows, int64_t row);
 

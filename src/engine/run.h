@@ -28,7 +28,6 @@ struct RunOptions {
   bool stepped = false;        ///< all machines on one thread, in an order drawn from `seed`
   uint64_t seed = 0;
   bool ephemeral = false;      ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
-  bool reset = false;          ///< forget what was taken
   std::stop_token stop;        ///< asks for a clean end
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> say;  ///< one line for the log: widened types, numbers chosen for names

@@ -1,0 +1,72 @@
+// Checkpoint: what was saved when an epoch closed, and the folder that keeps it.
+//
+// STATE/lock                    held by the run; says who holds it
+// STATE/checkpoint-000007.json  the last few epochs: what was taken, which files and segments wait for their commit
+// STATE/taken.jsonl             every input that was taken, appended once its epoch is in every sink: also the mark that the epoch is done
+// STATE/spool/                  segments
+// STATE/rejects/                the reject log, a file an epoch
+// STATE/temporaries             names of temporaries that a dead run may have left
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "engine/balance.h"
+#include "engine/output_files.h"
+#include "engine/spool.h"
+
+namespace trommel {
+
+struct TakenInput {
+  std::string source, id, name;
+  int64_t size = 0;
+};
+
+struct Checkpoint {
+  std::string pipeline;
+  Epoch epoch = 0;
+  std::vector<TakenInput> taken;        ///< inputs that end with this epoch
+  std::vector<PreparedFile> files;      ///< those of the reject log too (sink `rejects`)
+  std::vector<SealedSegment> segments;
+  int64_t rows_read = 0, rows_rejected = 0;
+};
+
+/// One line of JSON and its checksum: a torn or damaged file is told from a whole one.
+std::string checkpoint_text(const Checkpoint& checkpoint);
+Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& path);
+
+class StateFolder {
+ public:
+  StateFolder(Env& env, std::string folder) : env_(env), folder_(std::move(folder)) {}
+
+  const std::string& path() const { return folder_; }
+  Result<> open(const std::string& holder);  ///< makes the folder, takes the lock
+
+  /// Written aside, synced, renamed, the folder synced; older ones but the last three go.
+  Result<> write(const Checkpoint& checkpoint);
+  /// The newest that can be read; nothing when there is none. Damaged newer ones are named in `damaged`.
+  Result<std::optional<Checkpoint>> newest(std::vector<std::string>& damaged);
+
+  /// Inputs taken before, `source` and id joined by a newline; and the last epoch that is in every sink.
+  struct Taken {
+    std::set<std::string> keys;
+    Epoch last_epoch = 0;
+  };
+  static std::string taken_key(const std::string& source, const std::string& id) { return source + "\n" + id; }
+  Result<Taken> taken();
+  Result<> append_taken(const Checkpoint& checkpoint, int64_t now_us);
+
+ private:
+  std::string checkpoint_path(Epoch epoch) const;
+  Result<std::vector<std::string>> checkpoint_paths();  ///< oldest first
+
+  Env& env_;
+  std::string folder_;
+  std::unique_ptr<FileLock> lock_;
+};
+
+}  // namespace trommel

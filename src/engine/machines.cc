@@ -1,0 +1,324 @@
+#include "engine/machines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace trommel {
+namespace {
+
+class ReaderMachine final : public Machine {
+ public:
+  ReaderMachine(Attempt& attempt, size_t source, TaskQueue& tasks) : attempt_(attempt), node_(attempt.plan.nodes[source]), source_(source), tasks_(tasks) {
+    tasks_.add_writer();
+    for (const auto& split : attempt.splits) {
+      if (split->source == node_.name) splits_.push_back(split);
+    }
+  }
+  std::string name() const override { return "read " + node_.name; }
+
+  Result<Step> step() override {
+    if (!reader_) {
+      if (next_split_ == splits_.size()) return finish();
+      consumed_ = 0;
+      ASSIGN(reader_, node_.source->open(splits_[next_split_], 0));
+    }
+    ASSIGN(auto piece, reader_->read());
+    const int64_t consumed = reader_->consumed() >= 0 ? reader_->consumed() : piece.next;
+    attempt_.ledger.bytes_read += consumed - consumed_;
+    consumed_ = consumed;
+    if (piece.block && !hand_over(std::move(*piece.block))) return Step::done;
+    if (piece.then == Reader::Next::ended) {
+      reader_.reset();
+      ++next_split_;
+      ++attempt_.ledger.splits_read;
+    }
+    return Step::progress;
+  }
+
+ private:
+  bool hand_over(Block block) {
+    Task task;
+    task.source = source_;
+    task.sequence = sequence_++;
+    task.block = std::move(block);
+    return tasks_.push(std::move(task));
+  }
+  Step finish() {
+    Task task;
+    task.source = source_;
+    task.sequence = sequence_++;
+    task.barrier = true;
+    tasks_.push(std::move(task));
+    tasks_.close();
+    return Step::done;
+  }
+
+  Attempt& attempt_;
+  const PlanNode& node_;
+  const size_t source_;
+  TaskQueue& tasks_;
+  std::vector<std::shared_ptr<const Split>> splits_;
+  size_t next_split_ = 0;
+  std::unique_ptr<Reader> reader_;
+  int64_t consumed_ = 0;
+  uint64_t sequence_ = 0;
+};
+
+class LaneMachine final : public Machine {
+ public:
+  LaneMachine(Attempt& attempt, int number, TaskQueue& tasks, std::vector<Exits> exits)
+      : attempt_(attempt), number_(number), tasks_(tasks), exits_(std::move(exits)), groups_(attempt.plan.nodes.size()) {}
+  std::string name() const override { return fmt::format("lane {}", number_ + 1); }
+
+  Result<Step> step() override {
+    auto task = tasks_.pop();
+    if (!task) return tasks_.at_end() ? Step::done : Step::blocked;
+    auto& group = groups_[task->source];
+    if (!group) {
+      group = std::make_unique<Group>(attempt_.plan, task->source, attempt_.ledger, attempt_.flow);
+      TRY(group->make());
+    }
+    if (task->block) TRY(group->decode(*task->block));
+    TRY(group->send(exits_[task->source], task->sequence, task->barrier));
+    return Step::progress;
+  }
+
+ private:
+  Attempt& attempt_;
+  const int number_;
+  TaskQueue& tasks_;
+  std::vector<Exits> exits_;
+  std::vector<std::unique_ptr<Group>> groups_;  // by source
+};
+
+class TransformMachine final : public Machine {
+ public:
+  TransformMachine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits)
+      : attempt_(attempt), node_(node), inbox_(inbox), exits_(std::move(exits)), group_(attempt.plan, node, attempt.ledger, attempt.flow) {
+    group_.overflow = [this] { return group_.send(exits_, sequence_++, false); };
+  }
+  std::string name() const override { return attempt_.plan.nodes[node_].name; }
+
+  Result<Step> step() override {
+    if (!made_) {
+      TRY(group_.make());
+      made_ = true;
+    }
+    Parcel parcel;
+    switch (inbox_.pop(parcel)) {
+      case Inbox::What::nothing: return Step::blocked;
+      case Inbox::What::parcel: break;
+      case Inbox::What::barrier:
+        TRY(group_.end());
+        TRY(group_.send(exits_, sequence_++, false));
+        TRY(group_.send(exits_, sequence_++, true));
+        return Step::done;
+    }
+    for (const auto& delivery : parcel.deliveries) TRY(group_.push(delivery.input, delivery.batch));
+    TRY(group_.send(exits_, sequence_++, false));
+    return Step::progress;
+  }
+
+ private:
+  Attempt& attempt_;
+  const size_t node_;
+  Inbox& inbox_;
+  Exits exits_;
+  Group group_;
+  uint64_t sequence_ = 0;
+  bool made_ = false;
+};
+
+class FileSinkMachine final : public SinkMachine {
+ public:
+  FileSinkMachine(Attempt& attempt, size_t node, Inbox& inbox)
+      : attempt_(attempt), node_(node), inbox_(inbox), sink_(*attempt.plan.nodes[node].sink.files), files_(attempt.env, options(attempt, node)) {}
+  std::string name() const override { return attempt_.plan.nodes[node_].name; }
+  PreparedSink& prepared() override { return prepared_; }
+
+  Result<Step> step() override {
+    Parcel parcel;
+    switch (inbox_.pop(parcel)) {
+      case Inbox::What::nothing: return Step::blocked;
+      case Inbox::What::parcel: break;
+      case Inbox::What::barrier: return close_epoch();
+    }
+    Counts counts;
+    for (const auto& delivery : parcel.deliveries) {
+      counts.in += delivery.batch.size();
+      TRY(sink_.write(delivery.batch, files_));
+    }
+    attempt_.ledger.add(node_, counts);
+    return Step::progress;
+  }
+
+ private:
+  static TemporaryFiles::Options options(const Attempt& attempt, size_t node) {
+    return {attempt.plan.nodes[node].name, attempt.plan.pipeline, attempt.state_folder, attempt.epoch, attempt.plan.nodes[node].sink.if_exists, attempt.sync};
+  }
+  Result<Step> close_epoch() {
+    TRY(sink_.finish(files_));
+    ASSIGN(prepared_.files, files_.prepare());
+    Counts counts;
+    for (const PreparedFile& file : prepared_.files) counts.written += file.rows;
+    attempt_.ledger.add(node_, counts);
+    return Step::done;
+  }
+
+  Attempt& attempt_;
+  const size_t node_;
+  Inbox& inbox_;
+  FileSink& sink_;
+  TemporaryFiles files_;
+  PreparedSink prepared_;
+};
+
+class StoreSinkMachine final : public SinkMachine {
+ public:
+  StoreSinkMachine(Attempt& attempt, size_t node, Inbox& inbox, Exit to_rejects)
+      : attempt_(attempt), node_(node), inbox_(inbox), to_rejects_(to_rejects), sink_(*attempt.plan.nodes[node].sink.store) {}
+  std::string name() const override { return attempt_.plan.nodes[node_].name; }
+  PreparedSink& prepared() override { return prepared_; }
+
+  Result<Step> step() override {
+    Parcel parcel, refused;
+    switch (inbox_.pop(parcel)) {
+      case Inbox::What::nothing: return Step::blocked;
+      case Inbox::What::parcel: break;
+      case Inbox::What::barrier: return close_epoch();
+    }
+    Counts counts;
+    for (const auto& delivery : parcel.deliveries) TRY(take(delivery.batch, counts, refused));
+    attempt_.ledger.add(node_, counts);
+    to_rejects_.inbox->push(to_rejects_.producer, sequence_++, std::move(refused));
+    return Step::progress;
+  }
+
+ private:
+  Result<> take(const Batch& batch, Counts& counts, Parcel& refused) {
+    counts.in += batch.size();
+    ASSIGN(const auto refusals, sink_.refuses(batch));
+    Batch kept = batch;
+    if (!refusals.empty()) {
+      std::vector<uint8_t> keep(static_cast<size_t>(batch.size()), 1);
+      for (const Refusal& refusal : refusals) {
+        if (keep[static_cast<size_t>(refusal.row)] == 0) continue;
+        keep[static_cast<size_t>(refusal.row)] = 0;
+        ++counts.rejected;
+        ++counts.reasons[refusal.code];
+        ++attempt_.ledger.rows_rejected;
+        refused.rejects.push_back(make_reject(attempt_.plan.pipeline, name(), batch, refusal, lines_));
+      }
+      ASSIGN(kept, filter(batch, keep));
+    }
+    if (kept.size() == 0) return {};
+    if (!writer_) TRY(open_segment_writer());
+    return writer_->append(kept);
+  }
+  Result<> open_segment_writer() {
+    const std::string path = fmt::format("{}/spool/{}-{:06}.arrow", attempt_.state_folder, name(), attempt_.epoch);
+    ASSIGN(writer_, SegmentWriter::open(attempt_.env, path, name(), attempt_.plan.nodes[node_].schema));
+    return {};
+  }
+  Result<Step> close_epoch() {
+    if (!writer_) TRY(open_segment_writer());
+    ASSIGN(auto segment, writer_->seal(attempt_.sync));
+    prepared_.segments.push_back(std::move(segment));
+    Parcel parcel;
+    parcel.barrier = true;
+    to_rejects_.inbox->push(to_rejects_.producer, sequence_++, std::move(parcel));
+    return Step::done;
+  }
+
+  Attempt& attempt_;
+  const size_t node_;
+  Inbox& inbox_;
+  Exit to_rejects_;
+  StoreSink& sink_;
+  std::unique_ptr<SegmentWriter> writer_;
+  LineCounter lines_;
+  PreparedSink prepared_;
+  uint64_t sequence_ = 0;
+};
+
+class RejectLogMachine final : public RejectMachine {
+ public:
+  RejectLogMachine(Attempt& attempt, Inbox& inbox)
+      : attempt_(attempt), inbox_(inbox), files_(attempt.env, {"rejects", attempt.plan.pipeline, attempt.state_folder, attempt.epoch, IfExists::replace, attempt.sync}) {}
+  std::string name() const override { return "rejects"; }
+  PreparedSink& prepared() override { return prepared_; }
+  const std::vector<Reject>& first() const override { return first_; }
+  const std::vector<std::pair<std::string, int64_t>>& by_source() const override { return by_source_; }
+
+  Result<Step> step() override {
+    Parcel parcel;
+    switch (inbox_.pop(parcel)) {
+      case Inbox::What::nothing: return Step::blocked;
+      case Inbox::What::parcel: break;
+      case Inbox::What::barrier: return close_epoch();
+    }
+    for (Reject& reject : parcel.rejects) TRY(write(reject));
+    return Step::progress;
+  }
+
+ private:
+  Result<> write(Reject& reject) {
+    if (!file_) {
+      const std::string path = fmt::format("{}/rejects/epoch-{:06}.jsonl", attempt_.state_folder, attempt_.epoch);
+      ASSIGN(file_, files_.create(path));
+    }
+    reject.epoch = attempt_.epoch;
+    reject.id = reject_id(reject);
+    TRY(file_->append(as_bytes(reject_line(reject) + "\n")));
+    ++rows_;
+    if (first_.size() < 10) first_.push_back(reject);
+    const auto at = std::find_if(by_source_.begin(), by_source_.end(), [&](const auto& entry) { return entry.first == reject.source; });
+    if (at == by_source_.end()) {
+      by_source_.emplace_back(reject.source, 1);
+    } else {
+      ++at->second;
+    }
+    return {};
+  }
+  Result<Step> close_epoch() {
+    if (file_) {
+      file_->set_rows(rows_);
+      TRY(file_->close());
+      file_.reset();
+    }
+    ASSIGN(prepared_.files, files_.prepare());
+    attempt_.ledger.add_logged_rejects(rows_);
+    return Step::done;
+  }
+
+  Attempt& attempt_;
+  Inbox& inbox_;
+  TemporaryFiles files_;
+  std::unique_ptr<OutputFile> file_;
+  int64_t rows_ = 0;
+  std::vector<Reject> first_;
+  std::vector<std::pair<std::string, int64_t>> by_source_;
+  PreparedSink prepared_;
+};
+
+}  // namespace
+
+std::unique_ptr<Machine> reader_machine(Attempt& attempt, size_t source, TaskQueue& tasks) {
+  return std::make_unique<ReaderMachine>(attempt, source, tasks);
+}
+std::unique_ptr<Machine> lane_machine(Attempt& attempt, int number, TaskQueue& tasks, std::vector<Exits> exits) {
+  return std::make_unique<LaneMachine>(attempt, number, tasks, std::move(exits));
+}
+std::unique_ptr<Machine> transform_machine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits) {
+  return std::make_unique<TransformMachine>(attempt, node, inbox, std::move(exits));
+}
+std::unique_ptr<SinkMachine> file_sink_machine(Attempt& attempt, size_t node, Inbox& inbox) {
+  return std::make_unique<FileSinkMachine>(attempt, node, inbox);
+}
+std::unique_ptr<SinkMachine> store_sink_machine(Attempt& attempt, size_t node, Inbox& inbox, Exit to_rejects) {
+  return std::make_unique<StoreSinkMachine>(attempt, node, inbox, to_rejects);
+}
+std::unique_ptr<RejectMachine> reject_machine(Attempt& attempt, Inbox& inbox) { return std::make_unique<RejectLogMachine>(attempt, inbox); }
+
+}  // namespace trommel

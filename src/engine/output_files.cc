@@ -1,0 +1,145 @@
+#include "engine/output_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#define XXH_INLINE_ALL
+#include "xxhash.h"
+
+namespace trommel {
+namespace {
+
+std::string list_path(const std::string& state_folder) { return state_folder + "/temporaries"; }
+
+std::string existing_folder(Env& env, std::string folder) {
+  while (!env.exists(folder) && folder != "." && folder != "/") folder = folder_of(folder);
+  return folder;
+}
+
+/// `out/a.parquet` -> `out/a-2.parquet`, ...: the first that is neither there nor taken by this epoch.
+std::string numbered(Env& env, const std::string& path, const std::vector<PreparedFile>& files) {
+  const std::string folder = folder_of(path), name = name_of(path);
+  const size_t dot = name.find('.', 1);
+  const std::string stem = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
+  for (int64_t number = 1;; ++number) {
+    const std::string candidate = number == 1 ? path : fmt::format("{}/{}-{}{}", folder, stem, number, extension);
+    const bool taken = std::any_of(files.begin(), files.end(), [&](const PreparedFile& file) { return file.final_path == candidate; });
+    if (!taken && !env.exists(candidate)) return candidate;
+  }
+}
+
+}  // namespace
+
+class TemporaryFiles::File final : public OutputFile {
+ public:
+  File(TemporaryFiles& owner, std::unique_ptr<OutputStream> stream, PreparedFile file)
+      : owner_(owner), stream_(std::move(stream)), file_(std::move(file)), hash_(XXH3_createState()) {
+    XXH3_64bits_reset(hash_);
+  }
+  ~File() override { XXH3_freeState(hash_); }
+
+  Result<> append(Bytes bytes) override {
+    XXH3_64bits_update(hash_, bytes.data(), bytes.size());
+    file_.size += static_cast<int64_t>(bytes.size());
+    return stream_->append(bytes);
+  }
+  Result<> sync() override { return stream_->sync(); }
+  Result<> close() override {
+    if (owner_.options_.sync) TRY(stream_->sync());
+    TRY(stream_->close());
+    file_.checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash_));
+    owner_.closed_.push_back(file_);
+    --owner_.open_;
+    return {};
+  }
+  int64_t written() const override { return file_.size; }
+  void set_rows(int64_t rows) override { file_.rows = rows; }
+
+ private:
+  TemporaryFiles& owner_;
+  std::unique_ptr<OutputStream> stream_;
+  PreparedFile file_;
+  XXH3_state_t* hash_;
+};
+
+Result<std::unique_ptr<OutputFile>> TemporaryFiles::create(const std::string& path) {
+  PreparedFile file;
+  file.sink = options_.sink;
+  file.final_path = path;
+  const std::string folder = path == "-" ? options_.state_folder : existing_folder(env_, folder_of(path));
+  file.temporary = fmt::format("{}/.{}.{}-{}-{}-{}.tmp", folder, path == "-" ? "stdout" : name_of(path), options_.pipeline, options_.sink,
+                               options_.epoch, ++made_);
+  ASSIGN(auto list, env_.append_to(list_path(options_.state_folder)));
+  TRY(list->append(as_bytes(file.temporary + "\n")));
+  TRY(list->close());
+  ASSIGN(auto stream, env_.create(file.temporary));
+  ++open_;
+  return std::make_unique<File>(*this, std::move(stream), std::move(file));
+}
+
+Result<std::vector<PreparedFile>> TemporaryFiles::prepare() {
+  TROMMEL_CHECK(open_ == 0, fmt::format("sink {} left {} files open", options_.sink, open_));
+  std::vector<PreparedFile> files;
+  for (PreparedFile& file : closed_) {
+    if (file.final_path != "-" && options_.if_exists == IfExists::number) file.final_path = numbered(env_, file.final_path, files);
+    if (file.final_path != "-" && options_.if_exists == IfExists::error && env_.exists(file.final_path)) {
+      return external_error(file.final_path, "is there already", "move it away, or write if_exists: number or if_exists: replace");
+    }
+    files.push_back(std::move(file));
+  }
+  closed_.clear();
+  return files;
+}
+
+Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync) {
+  std::vector<std::string> folders;
+  for (const PreparedFile& file : files) {
+    if (file.final_path == "-") continue;
+    const std::string folder = folder_of(file.final_path);
+    if (env.exists(file.temporary)) {
+      TRY(env.make_directories(folder));
+      TRY(env.rename(file.temporary, file.final_path));
+      folders.push_back(folder);
+      continue;
+    }
+    ASSIGN(const FileInfo info, env.info(file.final_path));
+    if (info.size != file.size) {
+      return external_error(file.final_path, fmt::format("has {} bytes where the run wrote {}", info.size, file.size), "somebody else changed it");
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+  if (sync) {
+    for (const std::string& folder : folders) TRY(env.sync_directory(folder));
+  }
+  // Standard output comes last: what went down a pipe cannot be taken back.
+  for (const PreparedFile& file : files) {
+    if (file.final_path != "-" || !env.exists(file.temporary)) continue;
+    ASSIGN(auto in, env.open_stream(file.temporary));
+    ASSIGN(auto out, env.create("-"));
+    std::vector<uint8_t> buffer(1 << 20);
+    for (;;) {
+      ASSIGN(const size_t got, in->read(buffer));
+      if (got == 0) break;
+      TRY(out->append({buffer.data(), got}));
+    }
+    TRY(env.remove(file.temporary));
+  }
+  return {};
+}
+
+Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std::vector<PreparedFile>& keep) {
+  if (!env.exists(list_path(state_folder))) return {};
+  ASSIGN(const std::string list, env.read_text(list_path(state_folder)));
+  for (size_t at = 0; at < list.size();) {
+    const size_t end = std::min(list.find('\n', at), list.size());
+    const std::string path = list.substr(at, end - at);
+    at = end + 1;
+    const bool kept = std::any_of(keep.begin(), keep.end(), [&](const PreparedFile& file) { return file.temporary == path; });
+    if (!kept && !path.empty()) TRY(env.remove(path));
+  }
+  return env.remove(list_path(state_folder));
+}
+
+}  // namespace trommel

@@ -1,0 +1,236 @@
+#include "engine/plan.h"
+
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "engine/graph.h"
+#include "engine/reference_table.h"
+#include "query/database.h"
+
+namespace trommel {
+namespace {
+
+constexpr int64_t kMB = 1 << 20;
+
+/// An Error of the outside as a problem at the part that met it, so that all parts are looked at before the run is given up.
+void add_problem(Problems& problems, const Part& part, const Error& error) {
+  problems.add(part.place, fmt::format("`{}`: {}{}", part.name, error.where.empty() ? "" : error.where + ": ", error.what), error.hint);
+}
+
+class Planner {
+ public:
+  Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch, const BoundSources& bound)
+      : pipeline_(pipeline), components_(components), problems_(problems), bound_(bound) {
+    plan_.pipeline = pipeline.name;
+    plan_.file = pipeline.file;
+    plan_.folder = pipeline.folder;
+    plan_.state_folder = pipeline.settings.state;
+    plan_.max_rejects = pipeline.settings.max_rejects;
+    plan_.ordered = pipeline.settings.ordered;
+    plan_.lanes = pipeline.settings.lanes > 0 ? static_cast<int>(pipeline.settings.lanes) : env.cores();
+    if (plan_.ordered) plan_.lanes = 1;
+    plan_.memory_bytes = pipeline.settings.memory_bytes > 0 ? pipeline.settings.memory_bytes : env.memory_bytes() / 4;
+    plan_.memory = share_memory(plan_.memory_bytes, plan_.lanes);
+    if (pipeline.settings.block_bytes > 0) plan_.memory.block = pipeline.settings.block_bytes;
+    plan_.batch_rows = pipeline.settings.batch_rows;
+    plan_.epoch = epoch;
+    context_.env = &env;
+    context_.folder = pipeline.folder;
+    context_.state_folder = plan_.state_folder;
+    context_.memory = plan_.memory;
+    context_.lanes = plan_.lanes;
+    context_.epoch_hint = epoch;
+    context_.database = shared_database();
+  }
+
+  Plan make() {
+    const size_t before = problems_.size();
+    bind_tables();
+    const Graph graph = resolve_graph(pipeline_, components_, context_, problems_);
+    bind_sources();
+    if (problems_.size() == before) {
+      for (const size_t i : graph.transform_order) bind_transform(pipeline_.transforms[i], graph.transform_inputs[i]);
+    }
+    if (problems_.size() == before) {
+      for (size_t i = 0; i < pipeline_.sinks.size(); ++i) bind_sink(pipeline_.sinks[i], graph.sink_inputs[i]);
+      check_owners();
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  /// One in-memory DuckDB for all SQL of the run, opened by whoever needs it first.
+  std::function<Result<std::shared_ptr<query::Database>>()> shared_database() {
+    query::Options options;
+    options.memory_bytes = plan_.memory.sql;
+    options.spill_folder = plan_.state_folder + "/spill";
+    options.spill_bytes = plan_.memory.sql_spill;
+    options.threads = plan_.lanes;
+    auto database = std::make_shared<std::shared_ptr<query::Database>>();
+    return [options, database]() -> Result<std::shared_ptr<query::Database>> {
+      if (!*database) {
+        ASSIGN(*database, query::Database::open(options));
+      }
+      return *database;
+    };
+  }
+
+  std::shared_ptr<Source> bind_part(const Part& part) {
+    if (const auto kept = bound_.find(part.name); kept != bound_.end()) return kept->second;
+    const SourceKind* kind = find_source_kind(components_, part.component);
+    if (kind == nullptr) return nullptr;  // the pipeline file's reader has said so
+    auto source = kind->bind(part.settings, part.contract, context_, problems_);
+    if (source) return *source;
+    add_problem(problems_, part, source.error());
+    return nullptr;
+  }
+
+  void bind_tables() {
+    for (const Part& part : pipeline_.tables) {
+      const size_t before = problems_.size();
+      auto source = bind_part(part);
+      if (!source || problems_.size() != before) continue;
+      auto table = make_reference_table(part.name, std::move(source));
+      if (table) {
+        context_.tables.emplace(part.name, std::move(*table));
+      } else {
+        add_problem(problems_, part, table.error());
+      }
+    }
+  }
+
+  void bind_sources() {
+    for (const Part& part : pipeline_.sources) {
+      PlanNode node = named(part, PlanNode::Kind::source);
+      const size_t before = problems_.size();
+      node.source = bind_part(part);
+      if (!node.source || problems_.size() != before) continue;
+      node.schema = node.source->schema();
+      node.notes = node.source->notes();
+      node.max_rejects = part.max_rejects;
+      add(std::move(node), {});
+    }
+  }
+
+  void bind_transform(const Part& part, const std::vector<std::string>& inputs) {
+    const TransformKind* kind = find_transform_kind(components_, part.component);
+    std::vector<InputInfo> infos;
+    for (const std::string& input : inputs) {
+      const auto at = place_.find(input);
+      if (at == place_.end()) return;  // its own mistake has been said
+      infos.push_back({input, plan_.nodes[at->second].schema});
+    }
+    if (kind == nullptr) return;
+    if (!kind->inputs && infos.size() != 1) {
+      problems_.add(part.from_place, fmt::format("`{}` reads {} streams, `{}` takes one", part.name, infos.size(), part.component));
+      return;
+    }
+    const size_t before = problems_.size();
+    auto transform = kind->bind(part.settings, infos, context_, problems_);
+    if (!transform) return add_problem(problems_, part, transform.error());
+    if (problems_.size() != before) return;
+    PlanNode node = named(part, PlanNode::Kind::transform);
+    node.transform = std::move(*transform);
+    node.schema = node.transform.schema;
+    node.notes = node.transform.notes;
+    add(std::move(node), inputs);
+  }
+
+  void bind_sink(const Part& part, const std::vector<std::string>& inputs) {
+    const SinkKind* kind = find_sink_kind(components_, part.component, !part.store.empty());
+    if (kind == nullptr || inputs.empty()) return;
+    for (const std::string& input : inputs) {
+      if (!place_.contains(input)) return;
+    }
+    const InputInfo info{inputs[0], plan_.nodes[place_[inputs[0]]].schema};
+    for (const std::string& other : inputs) {
+      if (plan_.nodes[place_[other]].schema->Equals(*info.schema, false)) continue;
+      problems_.add(part.from_place, fmt::format("`{}` reads `{}` and `{}`, whose columns differ", part.name, inputs[0], other), "bring them to one shape by an sql step each");
+      return;
+    }
+    const SinkSettings settings{part.name, pipeline_.name, &part.settings, part.store, part.contract};
+    const size_t before = problems_.size();
+    auto sink = kind->bind(settings, info, context_, problems_);
+    if (!sink) return add_problem(problems_, part, sink.error());
+    if (problems_.size() != before) return;
+    PlanNode node = named(part, PlanNode::Kind::sink);
+    node.sink = std::move(*sink);
+    node.schema = info.schema;
+    node.notes = node.sink.notes;
+    add(std::move(node), inputs);
+  }
+
+  void check_owners() {
+    std::map<std::string, std::string> owners;
+    for (const PlanNode& node : plan_.nodes) {
+      for (const std::string& owned : node.sink.owns) {
+        const auto [owner, fresh] = owners.emplace(owned, node.name);
+        if (fresh) continue;
+        const auto part = std::find_if(pipeline_.sinks.begin(), pipeline_.sinks.end(), [&](const Part& sink) { return sink.name == node.name; });
+        problems_.add(part->place, fmt::format("`{}` writes to `{}`, and so does `{}`", node.name, owned, owner->second), "give each sink a place of its own");
+      }
+    }
+  }
+
+  static PlanNode named(const Part& part, PlanNode::Kind kind) {
+    PlanNode node;
+    node.kind = kind;
+    node.name = part.name;
+    node.component = part.component;
+    return node;
+  }
+
+  void add(PlanNode node, const std::vector<std::string>& inputs) {
+    const size_t self = plan_.nodes.size();
+    place_[node.name] = self;
+    for (const std::string& input : inputs) {
+      node.inputs.push_back(place_[input]);
+      plan_.nodes[place_[input]].outputs.push_back(self);
+    }
+    plan_.nodes.push_back(std::move(node));
+  }
+
+  const Pipeline& pipeline_;
+  const Components& components_;
+  Problems& problems_;
+  const BoundSources& bound_;
+  BindContext context_;
+  Plan plan_;
+  std::map<std::string, size_t> place_;
+};
+
+}  // namespace
+
+MemoryShares share_memory(int64_t budget_bytes, int lanes) {
+  MemoryShares shares;
+  shares.queues = std::clamp(budget_bytes / 6, 2 * kMB, 64 * kMB);
+  shares.block = std::clamp(shares.queues / (int64_t{lanes} * 8), int64_t{64} << 10, kMB);
+  shares.writers = std::clamp(budget_bytes / 5, 4 * kMB, 128 * kMB);
+  shares.sql = std::max(budget_bytes - shares.queues - shares.writers, 4 * kMB);
+  return shares;
+}
+
+void check_graph(const Pipeline& pipeline, const Components& components, Problems& problems) {
+  BindContext context;
+  context.folder = pipeline.folder;
+  for (const Part& part : pipeline.tables) context.tables[part.name].name = part.name;
+  context.database = []() -> Result<std::shared_ptr<query::Database>> { return query::Database::open({}); };
+  resolve_graph(pipeline, components, context, problems);
+}
+
+Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch, const BoundSources& bound) {
+  return Planner(pipeline, components, env, problems, epoch, bound).make();
+}
+
+std::map<std::string, std::vector<std::string>> component_names(const Components& components) {
+  std::map<std::string, std::vector<std::string>> names;
+  for (const auto& kind : components.sources) names["sources"].push_back(kind.spec->name);
+  for (const auto& kind : components.transforms) names["transforms"].push_back(kind.spec->name);
+  for (const auto& kind : components.sinks) names[kind.is_store ? "stores" : "sinks"].push_back(kind.spec->name);
+  return names;
+}
+
+}  // namespace trommel

@@ -1,0 +1,131 @@
+#include "engine/spool.h"
+
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
+#include <arrow/util/compression.h>
+#include <fmt/format.h>
+
+#include "batch/arrow_io.h"
+
+#define XXH_INLINE_ALL
+#include "xxhash.h"
+
+namespace trommel {
+namespace {
+
+/// Passes bytes on, and remembers how many and their hash.
+class HashedStream final : public OutputStream {
+ public:
+  explicit HashedStream(std::unique_ptr<OutputStream> stream) : stream_(std::move(stream)), hash_(XXH3_createState()) { XXH3_64bits_reset(hash_); }
+  ~HashedStream() override { XXH3_freeState(hash_); }
+  Result<> append(Bytes bytes) override {
+    XXH3_64bits_update(hash_, bytes.data(), bytes.size());
+    size_ += static_cast<int64_t>(bytes.size());
+    return stream_->append(bytes);
+  }
+  Result<> sync() override { return stream_->sync(); }
+  Result<> close() override { return stream_->close(); }
+  int64_t size() const { return size_; }
+  std::string checksum() const { return fmt::format("{:016x}", XXH3_64bits_digest(hash_)); }
+
+ private:
+  std::unique_ptr<OutputStream> stream_;
+  XXH3_state_t* hash_;
+  int64_t size_ = 0;
+};
+
+class IpcWriter final : public SegmentWriter {
+ public:
+  IpcWriter(std::string sink, std::string path, std::unique_ptr<OutputStream> stream) : out_(std::move(stream)) {
+    sealed_.sink = std::move(sink);
+    sealed_.path = std::move(path);
+  }
+  Result<> start(const Schema& schema) {
+    auto options = arrow::ipc::IpcWriteOptions::Defaults();
+    options.use_threads = false;
+    auto codec = arrow::util::Codec::Create(arrow::Compression::ZSTD, 1);
+    if (codec.ok()) options.codec = std::move(*codec);
+    auto writer = arrow::ipc::MakeStreamWriter(arrow_output(out_), schema, options);
+    if (!writer.ok()) return tl::unexpected(from_arrow(writer.status(), sealed_.path));
+    writer_ = *writer;
+    return {};
+  }
+  Result<> append(const Batch& batch) override {
+    sealed_.rows += batch.size();
+    const auto status = writer_->WriteRecordBatch(*batch.rows);
+    if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
+    return {};
+  }
+  Result<SealedSegment> seal(bool sync) override {
+    const auto status = writer_->Close();
+    if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
+    if (sync) TRY(out_.sync());
+    TRY(out_.close());
+    sealed_.size = out_.size();
+    sealed_.checksum = out_.checksum();
+    return sealed_;
+  }
+
+ private:
+  SealedSegment sealed_;
+  HashedStream out_;
+  std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;
+};
+
+class IpcSegment final : public Segment {
+ public:
+  IpcSegment(SealedSegment sealed, std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader) : sealed_(std::move(sealed)), reader_(std::move(reader)) {}
+  Result<bool> next(Batch& batch) override {
+    std::shared_ptr<arrow::RecordBatch> rows;
+    const auto status = reader_->ReadNext(&rows);
+    if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
+    batch = Batch{rows, {}, nullptr};
+    return rows != nullptr;
+  }
+  int64_t rows() const override { return sealed_.rows; }
+
+ private:
+  SealedSegment sealed_;
+  std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader_;
+};
+
+Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
+  XXH3_state_t* hash = XXH3_createState();
+  XXH3_64bits_reset(hash);
+  std::vector<uint8_t> buffer(1 << 20);
+  for (int64_t at = 0;;) {
+    const auto got = file.read_at(at, buffer);
+    if (!got || *got == 0) break;
+    XXH3_64bits_update(hash, buffer.data(), *got);
+    at += static_cast<int64_t>(*got);
+  }
+  const std::string checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash));
+  XXH3_freeState(hash);
+  if (file.size() != segment.size || checksum != segment.checksum) {
+    return external_error(segment.path, fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}", file.size(), checksum, segment.size,
+                                                    segment.checksum));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::string& path, const std::string& sink, const Schema& schema) {
+  TRY(env.make_directories(folder_of(path)));
+  ASSIGN(auto stream, env.create(path));
+  auto writer = std::make_unique<IpcWriter>(sink, path, std::move(stream));
+  TRY(writer->start(schema));
+  return writer;
+}
+
+Result<std::unique_ptr<Segment>> open_segment(Env& env, const SealedSegment& segment) {
+  ASSIGN(auto opened, env.open_random(segment.path));
+  std::shared_ptr<RandomFile> file = std::move(opened);
+  TRY(check_bytes(*file, segment));
+  auto reader = arrow::ipc::RecordBatchStreamReader::Open(arrow_input(file));
+  if (!reader.ok()) return tl::unexpected(from_arrow(reader.status(), segment.path));
+  return std::make_unique<IpcSegment>(segment, *reader);
+}
+
+}  // namespace trommel
