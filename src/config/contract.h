@@ -1,5 +1,5 @@
-// Contract: the columns that rows must have. Read from YAML: the long form, the short form `column: VARCHAR(10)`, and the list form
-// `table: [ {name: school, type: VARCHAR(10)}, ... ]`.
+// Contract: the columns that rows must have. Read from YAML: the long form, the short form `column: VARCHAR(10)`, and
+// the list form `table: [ {name: school, type: VARCHAR(10)}, ... ]`.
 #pragma once
 
 #include <optional>
@@ -9,17 +9,18 @@
 #include "base/env.h"
 #include "batch/types.h"
 #include "spec/node.h"
+#include "spec/spec.h"
 
 namespace trommel {
 
 /// Rules of one column; a row that breaks one is a reject with rule, column and value. Run by `check`.
 struct Rules {
-  bool required = false;                   ///< no NULL
-  std::optional<std::string> min, max;     ///< as text of the column's type, both ends allowed
+  bool required = false;                          ///< no NULL
+  std::optional<std::string> min, max;            ///< as text of the column's type, both ends allowed
   std::optional<int64_t> min_length, max_length;  ///< in characters
-  std::optional<std::string> pattern;      ///< RE2, must match the whole value
-  std::vector<std::string> allowed;        ///< empty: anything
-  std::optional<std::string> sql;          ///< an expression over the row's columns that must not be false
+  std::optional<std::string> pattern;             ///< RE2, must match the whole value
+  std::vector<std::string> allowed;               ///< empty: anything
+  std::optional<std::string> sql;                 ///< an expression over the row's columns that must not be false
 };
 
 struct ContractColumn {
@@ -28,7 +29,7 @@ struct ContractColumn {
   std::string type_text;     ///< as written
   Rules rules;
   std::vector<std::string> nulls;  ///< texts that mean NULL in this column, beside the contract's own
-  std::string format;        ///< how dates and times are written, strptime-like; empty: ISO 8601 and what is guessed
+  std::string format;  ///< how dates and times are written, strptime-like; empty: ISO 8601 and what is guessed
   std::string doc;
   Place place;
 };
@@ -40,7 +41,8 @@ enum class ReorderedColumns { allow, fail };
 struct Contract {
   std::string name;  ///< of the table, where the file says one
   std::vector<ContractColumn> columns;
-  std::vector<std::string> nulls;  ///< texts that mean NULL in every column; default: the empty text in columns that are not text
+  std::vector<std::string>
+      nulls;  ///< texts that mean NULL in every column; default: the empty text in columns that are not text
   ExtraColumns extra = ExtraColumns::fail;
   MissingColumns missing = MissingColumns::fail;
   ReorderedColumns reordered = ReorderedColumns::allow;
@@ -51,6 +53,9 @@ struct Contract {
 
 /// `name` in lower case without anything but letters and digits (UTF-8 letters stay): what names are compared by.
 std::string name_key(std::string_view name);
+
+/// What a column and a whole contract may say, for the reference and the JSON Schema.
+const SpecInfo& contract_spec();
 
 /// Reads a contract from a parsed YAML node; mistakes go to `problems`.
 Contract parse_contract(const Node& node, Problems& problems);

@@ -1,4 +1,5 @@
-// The pipeline file as it was written: named parts and their settings, each with its place. What the parts mean is the plan's business.
+// The pipeline file as it was written: named parts and their settings, each with its place. What the parts mean is the
+// plan's business.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ namespace trommel {
 using Variables = std::function<std::optional<std::string>(const std::string& name)>;
 Variables process_environment();
 
-/// Parses YAML into a Node tree: every value with line and column, duplicate keys refused, aliases and `<<` merges resolved, a limit on depth and nodes,
+/// Parses YAML into a Node tree: every value with line and column, duplicate keys refused, aliases and `<<` merges
+/// resolved, a limit on depth and nodes,
 /// `${VAR}` and `${VAR:default}` filled in (`$${` is a literal `${`); an unset variable with no default is a problem.
 /// A scalar with a password in a URL, or a key named password, secret, token or credentials is marked secret.
 Node parse_yaml(std::string_view text, const std::string& file, const Variables& variables, Problems& problems);
@@ -32,31 +34,32 @@ struct RejectBudget {
   std::string text() const;
 };
 
-/// Where rows come from or go to: `files: {...}` (component + settings), or for sinks `store: NAME` + settings beside it.
+/// Where rows come from or go to: `files: {...}` (component + settings), or for sinks `store: NAME` + settings beside
+/// it.
 struct Part {
   std::string name;
   Place place;
-  std::string component;       ///< `files`, `clean`, `sql`; for a store sink the store's kind, such as `duckdb`
-  Node settings;               ///< what stands under the component's key (for a store sink: the keys beside `store`)
+  std::string component;          ///< `files`, `clean`, `sql`; for a store sink the store's kind, such as `duckdb`
+  Node settings;                  ///< what stands under the component's key (for a store sink: the keys beside `store`)
   std::vector<std::string> from;  ///< as written; empty: to be found
   Place from_place;
   std::optional<Contract> contract;
   std::string contract_file;
   std::optional<RejectBudget> max_rejects;  ///< of a source
-  std::string store;           ///< for a store sink: the address (`duckdb:students.duckdb`), paths made absolute; may be secret
-  std::string store_name;      ///< for people
+  std::string store;  ///< for a store sink: the address (`duckdb:students.duckdb`), paths made absolute; may be secret
+  std::string store_name;  ///< for people
 };
 
 struct PipelineSettings {
-  int64_t memory_bytes = 0;      ///< 0: a share of the machine
-  int64_t lanes = 0;             ///< 0: as many as cores
+  int64_t memory_bytes = 0;  ///< 0: a share of the machine
+  int64_t lanes = 0;         ///< 0: as many as cores
   RejectBudget max_rejects;
   bool ordered = false;
-  std::string state;             ///< folder; default `.trommel/NAME` beside the pipeline file
+  std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
 
   // Not in the file: what tests vary to see that it changes nothing.
-  int64_t batch_rows = 0;        ///< decoded batches are cut to this many rows; 0: as they come
-  int64_t block_bytes = 0;       ///< what a reader aims at per block; 0: from the memory budget
+  int64_t batch_rows = 0;   ///< decoded batches are cut to this many rows; 0: as they come
+  int64_t block_bytes = 0;  ///< what a reader aims at per block; 0: from the memory budget
 };
 
 struct Pipeline {
@@ -67,10 +70,11 @@ struct Pipeline {
   std::vector<Part> sources, tables, transforms, sinks;  ///< in the order of the file
 };
 
-/// Reads the pipeline file and the contract files that it names. All mistakes of shape go to `problems` (unknown keys, wrong types, missing fields,
-/// names used twice, unknown components with "did you mean"). `known` lists the component names by section ("sources", "transforms", "sinks", "stores").
-Pipeline load_pipeline(Env& env, const std::string& path, const Variables& variables, const std::map<std::string, std::vector<std::string>>& known,
-                       Problems& problems);
+/// Reads the pipeline file and the contract files that it names. All mistakes of shape go to `problems` (unknown keys,
+/// wrong types, missing fields, names used twice, unknown components with "did you mean"). `known` lists the component
+/// names by section ("sources", "transforms", "sinks", "stores").
+Pipeline load_pipeline(Env& env, const std::string& path, const Variables& variables,
+                       const std::map<std::string, std::vector<std::string>>& known, Problems& problems);
 
 /// The Specs of what stands at the top of a pipeline file, for `describe`, the reference and the JSON Schema.
 const std::vector<const SpecInfo*>& pipeline_specs();

@@ -382,7 +382,7 @@ template <class T>
 Spec<C>& Spec<C>::field(std::string name, T C::* member, std::string doc, FieldOptions options) {
   FieldInfo info;
   info.name = name;
-  info.type = Reads<T>::type();
+  info.type = options.type.empty() ? Reads<T>::type() : options.type;
   info.json_schema = Reads<T>::json_schema();
   info.doc = std::move(doc);
   info.example = options.example;
@@ -404,10 +404,10 @@ Spec<C>& Spec<C>::field(std::string name, T C::* member, std::string doc, FieldO
 
 template <class C>
 template <class T>
-Spec<C>& Spec<C>::others(Pairs<T> C::* member, std::string name, std::string doc) {
+Spec<C>& Spec<C>::others(Pairs<T> C::* member, std::string name, std::string doc, std::string type) {
   info_.open = true;
   info_.open_name = std::move(name);
-  info_.open_type = Reads<T>::type();
+  info_.open_type = type.empty() ? Reads<T>::type() : std::move(type);
   info_.open_schema = Reads<T>::json_schema();
   info_.open_doc = std::move(doc);
   info_.open_inner = Reads<T>::inner();

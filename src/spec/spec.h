@@ -73,6 +73,7 @@ struct Reads;
 
 struct FieldOptions {
   std::string example = {};
+  std::string type = {};  ///< for people, where the C++ type says too little
   bool required = false;
   bool secret = false;
 };
@@ -89,7 +90,7 @@ class Spec {
   Spec& field(std::string name, T C::* member, std::string doc, FieldOptions options = {});
   /// Keys that are no field are read into `member`; `name` says what such a key is, for help: `COLUMN`.
   template <class T>
-  Spec& others(std::vector<Pair<T>> C::* member, std::string name, std::string doc);
+  Spec& others(std::vector<Pair<T>> C::* member, std::string name, std::string doc, std::string type = {});
   Spec& description(std::string markdown) {
     info_.description = std::move(markdown);
     return *this;

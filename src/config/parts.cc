@@ -1,0 +1,105 @@
+#include "config/parts.h"
+
+namespace trommel {
+
+const Spec<SourceText>& SourceText::spec() {
+  static const auto spec =
+      Spec<SourceText>("source", "Where rows enter: one component and its settings")
+          .description(
+              "An entry of `sources:` (rows that flow) or of `tables:` (rows that are loaded once and looked up by "
+              "SQL). "
+              "The component's name is the key, its settings stand under it.")
+          .field("contract", &SourceText::contract,
+                 "the columns that the rows must have: a file name, or the contract itself; rows that break it are "
+                 "rejects",
+                 {.example = "students.contract.yaml", .type = "file or contract"})
+          .field("max_rejects", &SourceText::max_rejects,
+                 "how many rows of this source may be rejected before nothing is published; left out, the pipeline's "
+                 "own holds",
+                 {.example = "0.1%"})
+          .others(&SourceText::components, "COMPONENT", "settings of the component that reads; one of the sources",
+                  "its settings")
+          .example("sources:\n  drops:\n    files: { path: input/*.csv }\n    contract: students.contract.yaml\n");
+  return spec;
+}
+
+const Spec<TransformText>& TransformText::spec() {
+  static const auto spec =
+      Spec<TransformText>("transform", "Rows to rows: one component and its settings")
+          .field("from", &TransformText::from,
+                 "whose rows it takes; may be left out when there is only one candidate; SQL finds it in its text",
+                 {.example = "drops"})
+          .others(&TransformText::components, "COMPONENT", "settings of the component; one of the transforms",
+                  "its settings")
+          .example(
+              "transforms:\n  tidy: { from: drops, clean: { names: snake_case } }\n  late: { sql: \"SELECT * FROM tidy "
+              "WHERE delay > 15\" }\n");
+  return spec;
+}
+
+const Spec<SinkText>& SinkText::spec() {
+  static const auto spec =
+      Spec<SinkText>("sink",
+                     "Where rows leave: one component and its settings, or a store and the settings of its table")
+          .field("from", &SinkText::from, "whose rows it takes; may be left out when there is only one candidate",
+                 {.example = "tidy"})
+          .field("store", &SinkText::store,
+                 "a name under `stores:`, or an address; the table's settings stand beside it",
+                 {.example = "duckdb:students.duckdb"})
+          .field("contract", &SinkText::contract, "the columns of the target: a file name, or the contract itself",
+                 {.type = "file or contract"})
+          .others(&SinkText::components, "COMPONENT", "settings of the component that writes; one of the sinks",
+                  "its settings")
+          .example(
+              "sinks:\n  lake:  { from: tidy, files: { path: output/students.parquet } }\n"
+              "  table: { from: tidy, store: duckdb:students.duckdb, table: students }\n");
+  return spec;
+}
+
+const Spec<PipelineText>& PipelineText::spec() {
+  static const auto spec =
+      Spec<PipelineText>("pipeline", "A pipeline file: where rows come from, what is done to them, where they go")
+          .description(
+              "YAML. Relative paths start at the file's own folder. `${VAR}` and `${VAR:default}` are filled in from "
+              "the environment; "
+              "`$${` is a literal `${`. Every name is a part's own: no two parts may share one.")
+          .field("name", &PipelineText::name,
+                 "what the pipeline is called in reports and in the state folder; left out, the file's name",
+                 {.example = "students"})
+          .field("sources", &PipelineText::sources, "where rows enter, by name",
+                 {.type = "map of name: source", .required = true})
+          .field("tables", &PipelineText::tables,
+                 "rows that are loaded once for SQL to look up, by name; written like sources",
+                 {.type = "map of name: source"})
+          .field("transforms", &PipelineText::transforms, "what is done to the rows, by name",
+                 {.type = "map of name: transform"})
+          .field("sinks", &PipelineText::sinks, "where rows leave, by name",
+                 {.type = "map of name: sink", .required = true})
+          .field("stores", &PipelineText::stores,
+                 "places to write tables to, by name: an address, or { kind: duckdb, path: FILE }",
+                 {.example = "{ warehouse: \"duckdb:students.duckdb\" }", .type = "map of name: address"})
+          .field("memory", &PipelineText::memory, "the budget of the whole process; left out, a share of the machine's",
+                 {.example = "512MB"})
+          .field("lanes", &PipelineText::lanes, "how many lanes work side by side; left out, one for each core",
+                 {.example = "4"})
+          .field("max_rejects", &PipelineText::max_rejects, "how many rows may be rejected before nothing is published",
+                 {.example = "0.1%"})
+          .field("ordered", &PipelineText::ordered, "keep the order of rows across files too, with one lane")
+          .field("state", &PipelineText::state,
+                 "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
+          .example(
+              "name: students\nsources:\n  drops: { files: { path: input/*.csv } }\n"
+              "transforms:\n  tidy: { clean: { names: snake_case } }\nsinks:\n  lake: { files: { path: "
+              "output/students.parquet } }\n")
+          .check([](const PipelineText& text, const Node& node, Problems& problems) {
+            const auto place = [&](const char* key) { return node.find(key)->place; };
+            if (text.lanes && *text.lanes < 1)
+              problems.add(place("lanes"), "`lanes` must be at least 1, not `" + std::to_string(*text.lanes) + "`");
+            for (const auto& [key, parts] : {std::pair{"sources", &text.sources}, std::pair{"sinks", &text.sinks}}) {
+              if (parts->empty()) problems.add(place(key), std::string("`") + key + "` is empty");
+            }
+          });
+  return spec;
+}
+
+}  // namespace trommel

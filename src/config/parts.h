@@ -1,0 +1,63 @@
+// The shape of a pipeline file, as Specs: what stands at its top, and in a source, a transform and a sink.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/pipeline.h"
+#include "spec/spec.h"
+
+namespace trommel {
+
+std::optional<RejectBudget> parse_reject_budget(std::string_view text);
+
+template <>
+struct Reads<RejectBudget> {
+  static constexpr bool scalar = true;
+  static bool fits(const Node& node) { return node.is_scalar() && parse_reject_budget(node.scalar); }
+  static void read(const Node& node, std::string_view name, RejectBudget& value, Problems& problems) {
+    if (!fits(node)) return wrong_type(node, name, "a number of rows or a share", problems, "such as 100 or 0.1%");
+    value = *parse_reject_budget(node.scalar);
+  }
+  static std::string type() { return "rows or share (100, 0.1%)"; }
+  static std::string json_schema() {
+    return R"({"type":["integer","string"],"minimum":0,"pattern":"^[0-9_]+$|^[0-9.]+%$|\\$\\{"})";
+  }
+  static std::string text(const RejectBudget& value) { return value.text(); }
+  static const SpecInfo* inner() { return nullptr; }
+};
+
+struct SourceText {
+  Node contract;
+  std::optional<RejectBudget> max_rejects;
+  Pairs<Node> components;
+  static const Spec<SourceText>& spec();
+};
+
+struct TransformText {
+  std::vector<std::string> from;
+  Pairs<Node> components;
+  static const Spec<TransformText>& spec();
+};
+
+struct SinkText {
+  std::vector<std::string> from;
+  std::optional<std::string> store;
+  Node contract;
+  Pairs<Node> components;  ///< or, beside a store, its settings
+  static const Spec<SinkText>& spec();
+};
+
+struct PipelineText {
+  std::optional<std::string> name;
+  Pairs<Node> sources, tables, transforms, sinks, stores;
+  std::optional<ByteSize> memory;
+  std::optional<int64_t> lanes;
+  RejectBudget max_rejects;
+  bool ordered = false;
+  std::optional<Path> state;
+  static const Spec<PipelineText>& spec();
+};
+
+}  // namespace trommel

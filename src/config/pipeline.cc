@@ -1,0 +1,319 @@
+#include "config/pipeline.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "config/parts.h"
+
+namespace trommel {
+
+namespace {
+
+/// One name is one part, whatever its kind: `from` and SQL know parts by name alone.
+class Names {
+ public:
+  void add(const std::string& name, const std::string& kind, const Place& place, Problems& problems) {
+    if (!is_part_name(name)) {
+      problems.add(place, "`" + name + "` cannot be a name", "letters, digits and _, beginning with a letter");
+    }
+    const auto [first, is_new] = kinds_.emplace(name, kind);
+    if (!is_new) {
+      problems.add(place, "the name `" + name + "` is used twice", "there is a " + first->second + " of that name");
+    }
+  }
+
+ private:
+  static bool is_part_name(const std::string& name) {
+    const auto letter = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
+    };
+    return !name.empty() && letter(name[0]) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+  }
+
+  std::map<std::string, std::string> kinds_;
+};
+
+/// Reads the parts of one pipeline file; holds what all of them need.
+class Loader {
+ public:
+  Loader(Env& env, const Variables& variables, const std::map<std::string, std::vector<std::string>>& known,
+         Problems& problems)
+      : env_(env), variables_(variables), known_(known), problems_(problems) {}
+
+  Pipeline load(const std::string& path) {
+    pipeline_.file = path;
+    pipeline_.folder = folder_of(path);
+    pipeline_.name = stem_of(path);
+    const Node root = load_yaml(env_, path, variables_, problems_);
+    if (root.place.line == 0 || (root.is_null() && !problems_.empty())) return std::move(pipeline_);
+    const PipelineText text = PipelineText::spec().parse(root, problems_, "pipeline");
+    read_settings(text, root);
+    read_stores(text.stores);
+    for (const auto& source : text.sources) pipeline_.sources.push_back(read_source(source, "source"));
+    for (const auto& table : text.tables) pipeline_.tables.push_back(read_source(table, "table"));
+    for (const auto& transform : text.transforms) pipeline_.transforms.push_back(read_transform(transform));
+    for (const auto& sink : text.sinks) pipeline_.sinks.push_back(read_sink(sink));
+    return std::move(pipeline_);
+  }
+
+ private:
+  const std::vector<std::string>& known(const std::string& section) const {
+    static const std::vector<std::string> nothing;
+    const auto found = known_.find(section);
+    return found == known_.end() ? nothing : found->second;
+  }
+
+  void read_settings(const PipelineText& text, const Node& root) {
+    if (text.name) {
+      const bool plain = std::all_of(text.name->begin(), text.name->end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.';
+      });
+      if (plain && !text.name->empty() && (*text.name)[0] != '.') {
+        pipeline_.name = *text.name;
+      } else {
+        problems_.add(root.find("name")->place, "`" + *text.name + "` cannot name a pipeline",
+                      "letters, digits, _, - and . ; folders are named after it");
+      }
+    }
+    PipelineSettings& settings = pipeline_.settings;
+    settings.memory_bytes = text.memory ? text.memory->bytes : 0;
+    settings.lanes = text.lanes.value_or(0);
+    settings.max_rejects = text.max_rejects;
+    settings.ordered = text.ordered;
+    settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
+  }
+
+  // ---- stores ----
+
+  void read_stores(const Pairs<Node>& stores) {
+    for (const auto& store : stores) {
+      names_of_stores_.push_back(store.key);
+      stores_[store.key] = address_of(store.key, store.value);
+    }
+  }
+
+  /// Empty when it is wrong, which was told then.
+  std::string address_of(const std::string& name, const Node& node) {
+    if (node.is_scalar()) return checked_address(node.scalar, node);
+    if (!node.is_map()) {
+      wrong_type(node, name, "an address such as duckdb:FILE, or a map", problems_);
+      return {};
+    }
+    // { kind: duckdb, path: FILE } or { duckdb: FILE }
+    const Node* kind = node.find("kind");
+    const Node* path = node.find("path");
+    const std::vector<std::string>& kinds = known("stores");
+    std::string address;
+    for (const Node::Entry& entry : node.entries) {
+      if (entry.name == "kind" || (kind != nullptr && entry.name == "path")) continue;
+      if (kind == nullptr && std::find(kinds.begin(), kinds.end(), entry.name) != kinds.end() &&
+          node.entries.size() == 1) {
+        kind = path = &entry.value;
+        address = entry.name;
+        continue;
+      }
+      const std::string near = did_you_mean(entry.name, kinds);
+      problems_.add(
+          entry.place, "unknown key `" + entry.name + "` of store `" + name + "`",
+          near.empty() ? "write { kind: " + joined(kinds, " | ") + ", path: FILE }" : "did you mean `" + near + "`?");
+      return {};
+    }
+    if (kind == nullptr)
+      problems_.add(node.place, "store `" + name + "` needs `kind`", "one of " + joined(kinds, ", "));
+    if (path == nullptr) problems_.add(node.place, "store `" + name + "` needs `path`");
+    if (kind == nullptr || path == nullptr) return {};
+    for (const Node* part : {kind, path}) {
+      if (part->is_scalar()) continue;
+      wrong_type(*part, part == kind ? "kind" : "path", "text", problems_);
+      return {};
+    }
+    return checked_address((address.empty() ? kind->scalar : address) + ":" + path->scalar, *kind);
+  }
+
+  std::string checked_address(const std::string& address, const Node& node) {
+    const std::vector<std::string>& kinds = known("stores");
+    const std::string kind = address.substr(0, address.find(':'));
+    if (address.find(':') == std::string::npos || std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+      const std::string near = did_you_mean(kind, kinds);
+      const std::string shown = node.secret ? node.shown() : kind;
+      problems_.add(node.place, "unknown kind of store `" + shown + "`",
+                    near.empty() ? "known: " + joined(kinds, ", ") : "did you mean `" + near + "`?");
+      return {};
+    }
+    const std::string rest = address.substr(kind.size() + 1);
+    if (rest.empty()) {
+      problems_.add(node.place, "the store's address ends after `" + kind + ":`", "such as " + kind + ":FILE");
+      return {};
+    }
+    return kind == "duckdb" ? kind + ":" + join_path(pipeline_.folder, rest) : address;
+  }
+
+  // ---- parts ----
+
+  Part new_part(const std::string& name, const std::string& kind, const Place& place) {
+    names_.add(name, kind, place, problems_);
+    Part part;
+    part.name = name;
+    part.place = part.from_place = place;
+    return part;
+  }
+
+  Part read_source(const Pair<Node>& text, const std::string& kind) {
+    Part part = new_part(text.key, kind, text.place);
+    const auto found = SourceText::spec().parse(text.value, problems_, text.key);
+    read_component(found.components, kind, known("sources"), SourceText::spec().info(), part, text.value);
+    part.max_rejects = found.max_rejects;
+    if (text.value.find("contract") != nullptr) read_contract(found.contract, part);
+    return part;
+  }
+
+  Part read_transform(const Pair<Node>& text) {
+    Part part = new_part(text.key, "transform", text.place);
+    const auto found = TransformText::spec().parse(text.value, problems_, text.key);
+    read_component(found.components, "transform", known("transforms"), TransformText::spec().info(), part, text.value);
+    take_from(found.from, text.value, part);
+    return part;
+  }
+
+  Part read_sink(const Pair<Node>& text) {
+    Part part = new_part(text.key, "sink", text.place);
+    const auto found = SinkText::spec().parse(text.value, problems_, text.key);
+    if (text.value.find("store") != nullptr) {
+      read_store_sink(found, text.value, part);
+    } else {
+      read_component(found.components, "sink", known("sinks"), SinkText::spec().info(), part, text.value);
+    }
+    take_from(found.from, text.value, part);
+    if (text.value.find("contract") != nullptr) read_contract(found.contract, part);
+    return part;
+  }
+
+  static void take_from(const std::vector<std::string>& from, const Node& node, Part& part) {
+    part.from = from;
+    if (const Node* written = node.find("from")) part.from_place = written->place;
+  }
+
+  void read_store_sink(const SinkText& text, const Node& node, Part& part) {
+    part.settings.kind = Node::Kind::map;
+    part.settings.place = node.place;
+    for (const auto& setting : text.components)
+      part.settings.entries.push_back({setting.key, setting.place, setting.value});
+    const Node& store = *node.find("store");
+    if (!store.is_scalar()) return;  // told by the spec
+    if (const auto named = stores_.find(store.scalar); named != stores_.end()) {
+      part.store_name = named->first;
+      part.store = named->second;
+    } else if (store.scalar.find(':') != std::string::npos) {
+      part.store_name = store.shown();
+      part.store = checked_address(store.scalar, store);
+    } else {
+      const std::string near = did_you_mean(store.scalar, names_of_stores_);
+      std::string hint = names_of_stores_.empty() ? "name it under `stores:`, or write an address such as duckdb:FILE"
+                                                  : "known: " + joined(names_of_stores_, ", ");
+      if (!near.empty()) hint = "did you mean `" + near + "`?";
+      problems_.add(store.place, "unknown store `" + store.shown() + "`", hint);
+    }
+    part.component = part.store.substr(0, part.store.find(':'));
+  }
+
+  void read_component(const Pairs<Node>& entries, const std::string& kind, const std::vector<std::string>& components,
+                      const SpecInfo& info, Part& part, const Node& node) {
+    const auto is_component = [&](const Pair<Node>& entry) {
+      return std::find(components.begin(), components.end(), entry.key) != components.end();
+    };
+    const Pair<Node>* chosen = nullptr;
+    for (const auto& entry : entries) {
+      if (!is_component(entry)) continue;
+      if (chosen != nullptr) {
+        problems_.add(entry.place,
+                      "`" + part.name + "` has two components, `" + chosen->key + "` and `" + entry.key + "`",
+                      "one part is one component");
+        continue;
+      }
+      chosen = &entry;
+    }
+    for (const auto& entry : entries) {
+      if (!is_component(entry)) report_unknown(entry, kind, components, info, chosen != nullptr);
+    }
+    if (entries.empty() && (node.is_map() || node.is_null())) {
+      problems_.add(part.place, kind + " `" + part.name + "` names no component", "one of " + joined(components, ", "));
+    }
+    if (chosen == nullptr) return;
+    part.component = chosen->key;
+    part.settings = chosen->value;
+  }
+
+  void report_unknown(const Pair<Node>& entry, const std::string& kind, const std::vector<std::string>& components,
+                      const SpecInfo& info, bool has_component) {
+    std::vector<std::string> keys;
+    for (const FieldInfo& field : info.fields) keys.push_back(field.name);
+    if (const std::string near = did_you_mean(entry.key, keys); !near.empty() || has_component) {
+      problems_.add(
+          entry.place, "unknown key `" + entry.key + "`",
+          near.empty() ? "known beside the component: " + joined(keys, ", ") : "did you mean `" + near + "`?");
+      return;
+    }
+    const std::string near = did_you_mean(entry.key, components);
+    const std::string what = kind == "table" ? "source" : kind;
+    problems_.add(entry.place, "unknown " + what + " `" + entry.key + "`",
+                  near.empty() ? "known: " + joined(components, ", ") : "did you mean `" + near + "`?");
+  }
+
+  void read_contract(const Node& node, Part& part) {
+    if (!node.is_scalar()) {
+      part.contract = parse_contract(node, problems_);
+      return;
+    }
+    part.contract_file = join_path(pipeline_.folder, node.scalar);
+    if (!part.contract_file.ends_with(".yaml") && !part.contract_file.ends_with(".yml")) {
+      problems_.add(node.place, "a contract is read from .yaml or .yml, not from `" + node.shown() + "`");
+      return;
+    }
+    auto text = env_.read_text(part.contract_file);
+    if (!text) {
+      problems_.add(node.place, "contract `" + node.shown() + "` cannot be read: " + text.error().what,
+                    text.error().hint);
+      return;
+    }
+    Problems found;
+    const Node contract = parse_yaml(*text, part.contract_file, variables_, found);
+    if (found.empty()) part.contract = parse_contract(contract, found);
+    problems_.add(found);
+  }
+
+  Env& env_;
+  const Variables& variables_;
+  const std::map<std::string, std::vector<std::string>>& known_;
+  Problems& problems_;
+  Pipeline pipeline_;
+  Names names_;
+  std::vector<std::string> names_of_stores_;
+  std::map<std::string, std::string> stores_;
+};
+
+}  // namespace
+
+std::string RejectBudget::text() const { return share < 0 ? std::to_string(rows) : number_text(share * 100) + "%"; }
+
+std::optional<RejectBudget> parse_reject_budget(std::string_view text) {
+  RejectBudget budget;
+  if (text.ends_with('%')) {
+    const auto percent = parse_number(text.substr(0, text.size() - 1));
+    if (!percent || *percent < 0 || *percent > 100) return std::nullopt;
+    budget.share = *percent / 100;
+    return budget;
+  }
+  const auto rows = parse_integer(text);
+  if (!rows || *rows < 0) return std::nullopt;
+  budget.rows = *rows;
+  return budget;
+}
+
+Pipeline load_pipeline(Env& env, const std::string& path, const Variables& variables,
+                       const std::map<std::string, std::vector<std::string>>& known, Problems& problems) {
+  return Loader(env, variables, known, problems).load(path);
+}
+
+}  // namespace trommel
