@@ -37,10 +37,11 @@ test: build venv ## Build, then run every test
 demo: build ## Run examples/flights on real data
 	@examples/flights/demo
 
-lint: deps ## Run clang-tidy over src
+lint: deps ## Run clang-tidy over src, or over FILES="..." (some 15 s a file)
 	@scripts/system_packages lint
 	scripts/build release
-	clang-tidy-19 -p build/release --quiet $(filter %.cc,$(SOURCES))
+	printf '%s\n' $(or $(FILES),$(filter-out %_test.cc bench/%,$(filter %.cc,$(SOURCES)))) | \
+	  xargs -P $(JOBS) -n 1 clang-tidy-19 -p build/release --quiet
 
 format: ## Rewrite all C++ in the house style
 	@scripts/system_packages lint
