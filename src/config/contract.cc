@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "config/pipeline.h"
 #include "config/yaml_text.h"
 
 namespace trommel {
@@ -203,6 +204,16 @@ class ContractReader {
                     "`min_length` of `" + column.name + "` is greater than its greatest length: " +
                         std::to_string(*rules.min_length) + " > " + std::to_string(*rules.max_length));
     }
+    for (const char* key : {"min", "max"}) {
+      const auto& bound = key == std::string_view("min") ? rules.min : rules.max;
+      if (bound) check_bound(key, *bound, node.find(key)->place, column);
+    }
+  }
+
+  void check_bound(const std::string& key, const std::string& text, const Place& place, const ContractColumn& column) {
+    if (!column.type || text_fits(text, *column.type)) return;
+    problems_.add(place,
+                  "`" + key + "` of `" + column.name + "` is no " + type_name(**column.type) + ": `" + text + "`");
   }
 
   void read_type(const std::string& written, const Place& place, ContractColumn& column) {
@@ -272,6 +283,28 @@ const ContractColumn* Contract::find(std::string_view column) const {
 Contract parse_contract(const Node& node, Problems& problems) {
   Problems found;
   Contract contract = ContractReader(found).read(node);
+  problems.add(found);
+  return contract;
+}
+
+std::optional<Contract> load_contract(Env& env, const std::string& folder, const Node& node, const Variables& variables,
+                                      Problems& problems, std::string* file) {
+  Problems found;
+  std::optional<Contract> contract;
+  if (!node.is_scalar()) {
+    contract = parse_contract(node, found);
+  } else if (!node.scalar.ends_with(".yaml") && !node.scalar.ends_with(".yml")) {
+    found.add(node.place, "a contract is read from .yaml or .yml, not from `" + node.shown() + "`");
+  } else {
+    const std::string path = join_path(folder, node.scalar);
+    if (file != nullptr) *file = path;
+    if (auto text = env.read_text(path); !text) {
+      found.add(node.place, "contract `" + node.shown() + "` cannot be read: " + text.error().what, text.error().hint);
+    } else {
+      const Node root = parse_yaml(*text, path, variables, found);
+      if (found.empty()) contract = parse_contract(root, found);
+    }
+  }
   problems.add(found);
   return contract;
 }

@@ -2,6 +2,7 @@
 // the list form `table: [ {name: school, type: VARCHAR(10)}, ... ]`.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "spec/spec.h"
 
 namespace trommel {
+
+/// `${VAR}` values; tests bring their own. Returns nullopt when unset.
+using Variables = std::function<std::optional<std::string>(const std::string& name)>;
+Variables process_environment();
 
 /// Rules of one column; a row that breaks one is a reject with rule, column and value. Run by `check`.
 struct Rules {
@@ -59,6 +64,10 @@ const SpecInfo& contract_spec();
 
 /// Reads a contract from a parsed YAML node; mistakes go to `problems`.
 Contract parse_contract(const Node& node, Problems& problems);
+/// Reads what stands under a `contract:` key: a contract, or the name of its file, which starts at `folder`. Nothing
+/// when it cannot be had, which `problems` tells. `file`, if not null, gets the path that was read.
+std::optional<Contract> load_contract(Env& env, const std::string& folder, const Node& node, const Variables& variables,
+                                      Problems& problems, std::string* file = nullptr);
 /// The columns as an Arrow schema; columns with no type are text.
 Schema contract_schema(const Contract& contract);
 /// The contract as a commented YAML text that `parse_contract` reads back.

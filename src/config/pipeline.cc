@@ -174,6 +174,7 @@ class Loader {
     const auto found = TransformText::spec().parse(text.value, problems_, text.key);
     read_component(found.components, "transform", known("transforms"), TransformText::spec().info(), part, text.value);
     take_from(found.from, text.value, part);
+    take_inner_from(part);
     return part;
   }
 
@@ -193,6 +194,22 @@ class Loader {
   static void take_from(const std::vector<std::string>& from, const Node& node, Part& part) {
     part.from = from;
     if (const Node* written = node.find("from")) part.from_place = written->place;
+  }
+
+  /// `clean: { from: drops, trim: true }` says the same as `from: drops` beside `clean:`.
+  void take_inner_from(Part& part) {
+    auto& entries = part.settings.entries;
+    const auto inner =
+        std::find_if(entries.begin(), entries.end(), [](const Node::Entry& entry) { return entry.name == "from"; });
+    if (inner == entries.end()) return;
+    if (!part.from.empty()) {
+      problems_.add(inner->place, "`from` of `" + part.name + "` is written twice",
+                    "beside `" + part.component + "` and in it");
+    } else {
+      Reads<std::vector<std::string>>::read(inner->value, "from", part.from, problems_);
+      part.from_place = inner->value.place;
+    }
+    entries.erase(inner);
   }
 
   void read_store_sink(const SinkText& text, const Node& node, Part& part) {
@@ -262,25 +279,7 @@ class Loader {
   }
 
   void read_contract(const Node& node, Part& part) {
-    if (!node.is_scalar()) {
-      part.contract = parse_contract(node, problems_);
-      return;
-    }
-    part.contract_file = join_path(pipeline_.folder, node.scalar);
-    if (!part.contract_file.ends_with(".yaml") && !part.contract_file.ends_with(".yml")) {
-      problems_.add(node.place, "a contract is read from .yaml or .yml, not from `" + node.shown() + "`");
-      return;
-    }
-    auto text = env_.read_text(part.contract_file);
-    if (!text) {
-      problems_.add(node.place, "contract `" + node.shown() + "` cannot be read: " + text.error().what,
-                    text.error().hint);
-      return;
-    }
-    Problems found;
-    const Node contract = parse_yaml(*text, part.contract_file, variables_, found);
-    if (found.empty()) part.contract = parse_contract(contract, found);
-    problems_.add(found);
+    part.contract = load_contract(env_, pipeline_.folder, node, variables_, problems_, &part.contract_file);
   }
 
   Env& env_;

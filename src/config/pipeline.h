@@ -16,10 +16,6 @@
 
 namespace trommel {
 
-/// `${VAR}` values; tests bring their own. Returns nullopt when unset.
-using Variables = std::function<std::optional<std::string>(const std::string& name)>;
-Variables process_environment();
-
 /// Parses YAML into a Node tree: every value with line and column, duplicate keys refused, aliases and `<<` merges
 /// resolved, a limit on depth and nodes,
 /// `${VAR}` and `${VAR:default}` filled in (`$${` is a literal `${`); an unset variable with no default is a problem.

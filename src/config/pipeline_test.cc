@@ -95,13 +95,24 @@ TEST_F(PipelineFile, ReadsAllThatAUserWrites) {
   EXPECT_EQ(pipeline.sinks[2].store, "duckdb:/abs/x.duckdb");
 }
 
+TEST_F(PipelineFile, FromMayStandInsideATransform) {
+  const Pipeline pipeline =
+      load("sources: {a: {files: x}}\ntransforms: {t: {clean: {from: a, trim: true}}}\nsinks: {s: {files: y}}\n");
+  ASSERT_EQ(mistakes(), "");
+  EXPECT_EQ(pipeline.transforms[0].from, std::vector<std::string>{"a"});
+  EXPECT_EQ(pipeline.transforms[0].settings.find("from"), nullptr);
+  EXPECT_NE(pipeline.transforms[0].settings.find("trim"), nullptr);
+  EXPECT_EQ(
+      mistakes_of("sources: {a: {files: x}}\ntransforms: {t: {from: a, clean: {from: a}}}\nsinks: {s: {files: y}}\n"),
+      "p.yaml:2:35: `from` of `t` is written twice (beside `clean` and in it)\n");
+}
+
 TEST_F(PipelineFile, IsNamedAfterItsFile) {
   EXPECT_EQ(load("sources: {a: {files: x}}\nsinks: {b: {files: y}}\n").name, "p");
 }
 
 TEST_F(PipelineFile, NeedsSourcesAndSinks) {
-  EXPECT_EQ(mistakes_of("name: x\n"),
-            "p.yaml:1:1: `pipeline` needs `sources`\np.yaml:1:1: `pipeline` needs `sinks`\n");
+  EXPECT_EQ(mistakes_of("name: x\n"), "p.yaml:1:1: `pipeline` needs `sources`\np.yaml:1:1: `pipeline` needs `sinks`\n");
   EXPECT_EQ(mistakes_of("- a\n").substr(0, 51), "p.yaml:1:1: `pipeline` must be a map, not a list (i");
   EXPECT_EQ(mistakes_of("sources: {}\nsinks: {b: {files: y}}\n"), "p.yaml:1:10: `sources` is empty\n");
 }

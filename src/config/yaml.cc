@@ -272,6 +272,13 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
     node.place = place(mark);
+    // A key or a choice may be called null; the event keeps its text from us.
+    const std::string_view rest = text_.substr(std::min(static_cast<size_t>(mark.pos), text_.size()));
+    for (const std::string_view word : {"null", "Null", "NULL", "~"}) {
+      if (!rest.starts_with(word)) continue;
+      node.scalar = word;
+      if (at_key()) node.kind = Node::Kind::scalar;
+    }
     finish(std::move(node), anchor);
   }
 
@@ -285,10 +292,7 @@ class TreeBuilder : public YAML::EventHandler {
     node.scalar = unhide(value);
     const bool is_null = node.scalar.empty() || node.scalar == "~" || node.scalar == "null" || node.scalar == "Null" ||
                          node.scalar == "NULL";
-    if (!node.quoted && is_null) {
-      node.kind = Node::Kind::null;
-      node.scalar.clear();
-    }
+    if (!node.quoted && is_null) node.kind = Node::Kind::null;
     finish(std::move(node), anchor);
   }
 

@@ -204,17 +204,20 @@ struct Reads<E> {
     for (const auto& known : EnumNames<E>::list) out.push_back(known.name);
     return out;
   }
+  /// A choice may be called null, which YAML takes for nothing.
+  static bool is_named(const Node& node, const char* name) {
+    return (node.is_scalar() || node.is_null()) && node.scalar == name;
+  }
   static std::string listed() { return joined(names(), ", "); }
   static bool fits(const Node& node) {
-    if (!node.is_scalar()) return false;
     for (const auto& known : EnumNames<E>::list) {
-      if (node.scalar == known.name) return true;
+      if (is_named(node, known.name)) return true;
     }
     return false;
   }
   static void read(const Node& node, std::string_view name, E& value, Problems& problems) {
     for (const auto& known : EnumNames<E>::list) {
-      if (node.is_scalar() && node.scalar == known.name) {
+      if (is_named(node, known.name)) {
         value = known.value;
         return;
       }
