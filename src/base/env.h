@@ -69,6 +69,13 @@ class Thread {
   virtual void join() = 0;
 };
 
+/// This process, and what it has used since it began.
+struct ProcessUse {
+  int64_t id = 0;
+  int64_t cpu_us = 0;             ///< of all its threads, in user and system
+  int64_t peak_memory_bytes = 0;  ///< resident
+};
+
 class Env {
  public:
   virtual ~Env() = default;
@@ -99,6 +106,7 @@ class Env {
   virtual std::unique_ptr<Thread> start_thread(std::string name, std::function<void(std::stop_token)> body) = 0;
   virtual int cores() = 0;
   virtual int64_t memory_bytes() = 0;  ///< what this process may use at most: the machine's, or its control group's limit
+  virtual ProcessUse process() { return {}; }
 
   // Conveniences over the above.
   Result<std::string> read_text(const std::string& path, int64_t limit = 64 << 20);

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -260,6 +261,12 @@ class RealEnv final : public Env {
       bytes = std::min(bytes, static_cast<int64_t>(std::strtoll(limit->c_str(), nullptr, 10)));
     }
     return bytes;
+  }
+  ProcessUse process() override {
+    struct rusage use{};
+    ::getrusage(RUSAGE_SELF, &use);
+    const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+    return {.id = ::getpid(), .cpu_us = us(use.ru_utime) + us(use.ru_stime), .peak_memory_bytes = int64_t{use.ru_maxrss} * 1024};
   }
   int cores() override { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 

@@ -1,8 +1,6 @@
 #include "engine/run.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -11,19 +9,6 @@
 
 namespace trommel {
 namespace {
-
-int64_t cpu_us() {
-  struct rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
-  return us(usage.ru_utime) + us(usage.ru_stime);
-}
-
-int64_t peak_memory_bytes() {
-  struct rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} * 1024;
-}
 
 class Run {
  public:
@@ -34,19 +19,20 @@ class Run {
   }
 
   Result<RunReport> go() {
-    const int64_t started = env_.steady_us(), cpu = cpu_us();
+    const int64_t started = env_.steady_us(), cpu = env_.process().cpu_us;
     auto done = whole_run();
     if (options_.ephemeral) (void)env_.remove_tree(state_.path());
     if (!done) return tl::unexpected(done.error());
     report_.elapsed_us = env_.steady_us() - started;
-    report_.cpu_us = cpu_us() - cpu;
-    report_.peak_memory_bytes = peak_memory_bytes();
+    const ProcessUse use = env_.process();
+    report_.cpu_us = use.cpu_us - cpu;
+    report_.peak_memory_bytes = use.peak_memory_bytes;
     return report_;
   }
 
  private:
   Result<> whole_run() {
-    TRY(state_.open(fmt::format("process {} ({})", ::getpid(), pipeline_.name)));
+    TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name)));
     ASSIGN(taken_, state_.taken());
     std::vector<std::string> damaged;
     ASSIGN(const auto last, state_.newest(damaged));

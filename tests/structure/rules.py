@@ -27,6 +27,10 @@ HEAVY = re.compile(r"arrow/(api|.*/api)\.h|arrow/(compute|csv|dataset|ipc|json|a
 STANDARD = re.compile(r"[a-z_0-9]+$|(errno|signal|inttypes|pthread|termios|time|string|stdio|stdlib|math|cxxabi|execinfo|immintrin|locale|langinfo)\.h$")
 
 
+def for_tests(path):
+    return path.name.endswith("_test.cc") or path.stem.split("_")[-1] == "testing"
+
+
 def sources(root, *suffixes):
     return sorted(path for path in (root / "src").rglob("*") if path.suffix in suffixes)
 
@@ -93,9 +97,11 @@ def third_party_owners(root):
     wrong = []
     for path in sources(root, ".h", ".cc"):
         relative = path.relative_to(root / "src").as_posix()
-        test = path.name.endswith("_test.cc")
+        test = for_tests(path)
         for quote, name in INCLUDE.findall(path.read_text()):
             if (root / "src" / name).exists():
+                if for_tests(root / "src" / name) and not test:
+                    wrong.append(f"src/{relative}: {name}: is for tests")
                 continue
             owners = next((owners for pattern, owners in OWNERS.items() if re.match(pattern, name)), None)
             if owners is None:
@@ -108,7 +114,7 @@ def third_party_owners(root):
 
 def heavy_headers(root):
     return [f"src/{path.relative_to(root / 'src')}: {name}: too heavy for a header, include it in the .cc"
-            for path in sources(root, ".h") for _, name in INCLUDE.findall(path.read_text()) if HEAVY.match(name)]
+            for path in sources(root, ".h") if not for_tests(path) for _, name in INCLUDE.findall(path.read_text()) if HEAVY.match(name)]
 
 
 def long_files(root):

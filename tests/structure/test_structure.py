@@ -86,6 +86,7 @@ def tree(tmp_path):
     (rules.third_party_owners, {"engine/run.cc": "#include <boost/asio.hpp>\n"}, "no owner"),
     (rules.third_party_owners, {"engine/run.cc": "#include <gtest/gtest.h>\n"}, "belongs to tests"),
     (rules.third_party_owners, {"engine/run.cc": "#include <fstream>\n"}, "belongs to base"),
+    (rules.third_party_owners, {"engine/run.cc": '#include "engine/testing.h"\n', "engine/testing.h": "#include <gtest/gtest.h>\n"}, "is for tests"),
     (rules.heavy_headers, {"engine/run.h": "#include <arrow/api.h>\n"}, "too heavy"),
     (rules.heavy_headers, {"engine/run.h": '#include "arrow/compute/cast.h"\n'}, "too heavy"),
     (rules.heavy_headers, {"engine/run.h": "#include <parquet/arrow/writer.h>\n"}, "too heavy"),
