@@ -63,12 +63,6 @@ struct ColumnText {
   }
 };
 
-std::string columns_schema() {
-  const std::string column = spec_json_schema(ColumnText::spec().info());
-  return R"({"anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":"string"},)" + column +
-         R"(]}},{"type":"array","items":)" + column + "}]}";
-}
-
 /// Everything beside the columns, which come in three forms and are read by hand.
 struct ContractText {
   std::optional<std::string> table;
@@ -89,10 +83,7 @@ struct ContractText {
                 "punctuation.")
             .field("table", &ContractText::table, "the table's name")
             .field("columns", &ContractText::columns, "the columns, in their order",
-                   {.required = true,
-                    .type = "map of name: type or column",
-                    .json_schema = columns_schema(),
-                    .inner = &ColumnText::spec().info()})
+                   {.type = "map of name: type or column", .required = true})
             .field("nulls", &ContractText::nulls,
                    "texts that mean NULL in every column; left out, the empty text in columns that are not text",
                    {.example = "[NA]"})
@@ -279,6 +270,7 @@ std::string column_text(const ContractColumn& column) {
 }  // namespace
 
 const SpecInfo& contract_spec() { return ContractText::spec().info(); }
+const SpecInfo& contract_column_spec() { return ColumnText::spec().info(); }
 
 const ContractColumn* Contract::find(std::string_view column) const {
   const std::string key = name_key(column);

@@ -1,0 +1,47 @@
+// CSV blocks to batches.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codecs/csv/columns.h"
+#include "codecs/csv/dialect.h"
+#include "component/source.h"
+
+namespace trommel::csv {
+
+/// Everything that decoding rests on; never changes once a decoder was made.
+struct DecodePlan {
+  Dialect dialect;
+  int file_columns = 0;             ///< fields of a whole row
+  std::vector<ColumnPlan> columns;  ///< of the rows handed on
+  Schema schema;
+  bool guessed = false;  ///< values that do not fit are misfits, not rejects
+};
+
+std::shared_ptr<const Decoder> make_decoder(DecodePlan plan);
+
+/// `bytes`, or a copy that has kPadding readable bytes behind it.
+Result<std::shared_ptr<arrow::Buffer>> padded(const std::shared_ptr<arrow::Buffer>& bytes);
+
+/// Fields of the column `column` of `rows`, whose fields are those of `index`.
+class FieldFinder {
+ public:
+  FieldFinder(const char* data, size_t size, const Dialect& dialect, const Index& index)
+      : data_(data), size_(size), dialect_(dialect), index_(index) {}
+  /// `rows` name places in index.rows. Rows that are too short give an empty field.
+  void fields(std::span<const uint32_t> rows, size_t column, size_t columns, Span* out) const;
+  /// The line of a blank row holds nothing at all.
+  bool blank(size_t row) const;
+  /// One past the last byte of the row, its line end left out.
+  size_t content_end(size_t row) const;
+
+ private:
+  const char* data_;
+  size_t size_;
+  const Dialect& dialect_;
+  const Index& index_;
+};
+
+}  // namespace trommel::csv
