@@ -63,6 +63,12 @@ struct ColumnText {
   }
 };
 
+std::string columns_schema() {
+  const std::string column = spec_json_schema(ColumnText::spec().info());
+  return R"({"anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":"string"},)" + column +
+         R"(]}},{"type":"array","items":)" + column + "}]}";
+}
+
 /// Everything beside the columns, which come in three forms and are read by hand.
 struct ContractText {
   std::optional<std::string> table;
@@ -83,7 +89,10 @@ struct ContractText {
                 "punctuation.")
             .field("table", &ContractText::table, "the table's name")
             .field("columns", &ContractText::columns, "the columns, in their order",
-                   {.type = "map of name: type or column", .required = true})
+                   {.required = true,
+                    .type = "map of name: type or column",
+                    .json_schema = columns_schema(),
+                    .inner = &ColumnText::spec().info()})
             .field("nulls", &ContractText::nulls,
                    "texts that mean NULL in every column; left out, the empty text in columns that are not text",
                    {.example = "[NA]"})
@@ -270,7 +279,6 @@ std::string column_text(const ContractColumn& column) {
 }  // namespace
 
 const SpecInfo& contract_spec() { return ContractText::spec().info(); }
-const SpecInfo& contract_column_spec() { return ColumnText::spec().info(); }
 
 const ContractColumn* Contract::find(std::string_view column) const {
   const std::string key = name_key(column);

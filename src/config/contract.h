@@ -59,7 +59,7 @@ struct Contract {
 /// `name` in lower case without anything but letters and digits (UTF-8 letters stay): what names are compared by.
 std::string name_key(std::string_view name);
 
-/// What a column and a whole contract may say, for the reference and the JSON Schema.
+/// What a contract and its columns may say, for the reference and the JSON Schema.
 const SpecInfo& contract_spec();
 
 /// Reads a contract from a parsed YAML node; mistakes go to `problems`.

@@ -2,6 +2,16 @@
 
 namespace trommel {
 
+namespace {
+
+/// A file name, the long form, or a map of column to type or rules.
+std::string contract_schema_text() {
+  return R"({"anyOf":[{"type":"string"},)" + spec_json_schema(contract_spec()) +
+         R"(,{"type":"object","additionalProperties":{"type":["string","object","array"]}}]})";
+}
+
+}  // namespace
+
 const Spec<SourceText>& SourceText::spec() {
   static const auto spec =
       Spec<SourceText>("source", "Where rows enter: one component and its settings")
@@ -9,10 +19,11 @@ const Spec<SourceText>& SourceText::spec() {
               "An entry of `sources:` (rows that flow) or of `tables:` (rows that are loaded once and looked up by "
               "SQL). "
               "The component's name is the key, its settings stand under it.")
-          .field("contract", &SourceText::contract,
-                 "the columns that the rows must have: a file name, or the contract itself; rows that break it are "
-                 "rejects",
-                 {.example = "students.contract.yaml", .type = "file or contract"})
+          .field(
+              "contract", &SourceText::contract,
+              "the columns that the rows must have: a file name, or the contract itself; rows that break it are "
+              "rejects",
+              {.example = "students.contract.yaml", .type = "file or contract", .json_schema = contract_schema_text()})
           .field("max_rejects", &SourceText::max_rejects,
                  "how many rows of this source may be rejected before nothing is published; left out, the pipeline's "
                  "own holds",
@@ -47,7 +58,7 @@ const Spec<SinkText>& SinkText::spec() {
                  "a name under `stores:`, or an address; the table's settings stand beside it",
                  {.example = "duckdb:students.duckdb"})
           .field("contract", &SinkText::contract, "the columns of the target: a file name, or the contract itself",
-                 {.type = "file or contract"})
+                 {.type = "file or contract", .json_schema = contract_schema_text()})
           .others(&SinkText::components, "COMPONENT", "settings of the component that writes; one of the sinks",
                   "its settings")
           .example(
@@ -67,14 +78,14 @@ const Spec<PipelineText>& PipelineText::spec() {
                  "what the pipeline is called in reports and in the state folder; left out, the file's name",
                  {.example = "students"})
           .field("sources", &PipelineText::sources, "where rows enter, by name",
-                 {.type = "map of name: source", .required = true})
+                 {.required = true, .type = "map of name: source"})
           .field("tables", &PipelineText::tables,
                  "rows that are loaded once for SQL to look up, by name; written like sources",
                  {.type = "map of name: source"})
           .field("transforms", &PipelineText::transforms, "what is done to the rows, by name",
                  {.type = "map of name: transform"})
           .field("sinks", &PipelineText::sinks, "where rows leave, by name",
-                 {.type = "map of name: sink", .required = true})
+                 {.required = true, .type = "map of name: sink"})
           .field("stores", &PipelineText::stores,
                  "places to write tables to, by name: an address, or { kind: duckdb, path: FILE }",
                  {.example = "{ warehouse: \"duckdb:students.duckdb\" }", .type = "map of name: address"})
@@ -100,6 +111,13 @@ const Spec<PipelineText>& PipelineText::spec() {
             }
           });
   return spec;
+}
+
+const std::vector<const SpecInfo*>& pipeline_specs() {
+  static const std::vector<const SpecInfo*> specs = {&PipelineText::spec().info(), &SourceText::spec().info(),
+                                                     &TransformText::spec().info(), &SinkText::spec().info(),
+                                                     &contract_spec()};
+  return specs;
 }
 
 }  // namespace trommel

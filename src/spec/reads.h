@@ -386,12 +386,12 @@ Spec<C>& Spec<C>::field(std::string name, T C::* member, std::string doc, FieldO
   FieldInfo info;
   info.name = name;
   info.type = options.type.empty() ? Reads<T>::type() : options.type;
-  info.json_schema = Reads<T>::json_schema();
+  info.json_schema = options.json_schema.empty() ? Reads<T>::json_schema() : options.json_schema;
   info.doc = std::move(doc);
   info.example = options.example;
   info.required = options.required;
   info.secret = options.secret;
-  info.inner = Reads<T>::inner();
+  info.inner = options.inner != nullptr ? options.inner : Reads<T>::inner();
   if (!options.required && !options.secret) info.default_text = Reads<T>::text(C{}.*member);
   info_.fields.push_back(std::move(info));
   readers_.push_back({name, options.required,

@@ -73,9 +73,12 @@ struct Reads;
 
 struct FieldOptions {
   std::string example = {};
-  std::string type = {};  ///< for people, where the C++ type says too little
   bool required = false;
   bool secret = false;
+  // For a field that is read by hand after all (a Node), what it may hold:
+  std::string type = {};  ///< for people
+  std::string json_schema = {};
+  const SpecInfo* inner = nullptr;
 };
 
 template <class C>
