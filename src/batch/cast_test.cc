@@ -163,7 +163,9 @@ TEST_F(Cast, DatesAndTimestamps) {
   EXPECT_EQ(recast({"2013-01-31 00:00:00.123", "2013-01-31 00:00:00.1234"}, "timestamp(us)", "timestamp(ms)"),
             "2013-01-31 00:00:00.123|-");
   EXPECT_EQ(recast({"2013-01-31 05:00"}, "timestamp(ms)", "timestamp(us, UTC)"), "2013-01-31 05:00:00.000000Z");
+  EXPECT_EQ(recast({"2013-01-31 05:00+02"}, "timestamp(us, UTC)", "timestamp(us)"), "2013-01-31 03:00:00.000000");
   EXPECT_EQ(recast({"05:17:30.5"}, "time(us)", "time(ms)"), "05:17:30.500");
+  EXPECT_EQ(recast({"a\xFF", "b"}, "binary", "string"), "-|b");
 }
 
 TEST_F(Cast, ToTextReadsBack) {

@@ -3,6 +3,10 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 namespace trommel {
 namespace {
 
@@ -146,6 +150,57 @@ TEST(Types, LayoutInMemoryDoesNotCount) {
   EXPECT_TRUE(same_type(*arrow::list(arrow::field("l", arrow::int64())), *arrow::list(arrow::int64())));
   EXPECT_FALSE(same_type(*arrow::int32(), *arrow::int64()));
   EXPECT_FALSE(same_type(*arrow::timestamp(arrow::TimeUnit::MICRO), *arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")));
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
+/// The codes between backticks, with types and numbers in the place of the letters that stand for them.
+std::vector<std::string> codes_of(const std::string& cell) {
+  std::vector<std::string> codes;
+  for (size_t open = cell.find('`'); open != std::string::npos; open = cell.find('`', open)) {
+    const size_t close = cell.find('`', open + 1);
+    std::string code = cell.substr(open + 1, close - open - 1);
+    const std::vector<std::pair<const char*, const char*>> letters = {
+        {"(p,s)", "(10,2)"}, {"(n)", "(5)"},    {"1..24", "24"},   {"25..53", "53"},    {"<T>", "<int8>"},
+        {"(T)", "(int8)"},   {"T[]", "int8[]"}, {": T", ": int8"}, {": U", ": string"}, {"a T", "a int8"},
+        {"b U", "b string"}, {"K,", "string,"}, {" V", " int8"}};
+    for (const auto& [letter, type] : letters) code = replaced(code, letter, type);
+    codes.push_back(code);
+    open = close + 1;
+  }
+  return codes;
+}
+
+TEST(Types, TheGuidesTableIsTrue) {
+  const char* source = std::getenv("TROMMEL_SOURCE");
+  if (source == nullptr) GTEST_SKIP() << "TROMMEL_SOURCE is not set";
+  std::ifstream guide(std::string(source) + "/docs/guide/types.md");
+  int rows = 0;
+  for (std::string line; std::getline(guide, line);) {
+    if (line.starts_with("## ")) break;
+    if (!line.starts_with("| `")) continue;
+    ++rows;
+    std::vector<std::string> cells;
+    std::istringstream row(line.substr(1));
+    for (std::string cell; std::getline(row, cell, '|');) cells.push_back(cell);
+    ASSERT_EQ(cells.size(), 12U) << line;
+    const Type type = typed(codes_of(cells[0])[0]);
+    for (const std::string& sql : codes_of(cells[1])) {
+      if (sql == "HUGEINT" || sql == type_name(*typed("HUGEINT"))) continue;
+      EXPECT_TRUE(same_type(*typed(sql), *type)) << sql << " in: " << line;
+    }
+    EXPECT_EQ(duckdb_type(*type),
+              replaced(codes_of(cells[5])[0], "int8", "TINYINT") == codes_of(cells[5])[0]
+                  ? codes_of(cells[5])[0]
+                  : replaced(replaced(replaced(codes_of(cells[5])[0], "int8", "TINYINT"), " string", " VARCHAR"),
+                             "(string", "(VARCHAR"))
+        << line;
+  }
+  EXPECT_EQ(rows, 25);
 }
 
 TEST(Types, SchemasAreTold) {
