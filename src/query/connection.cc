@@ -60,7 +60,8 @@ class PreparedStatement : public Statement {
 
   Result<std::unique_ptr<Cursor>> run() override {
     ResultHandle result;
-    if (duckdb_execute_prepared(handle_.get(), result.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(result.get()));
+    // Streaming: DuckDB's memory_limit does not count a result that is held (1.5.6), and some grow far beyond their input.
+    if (duckdb_execute_prepared_streaming(handle_.get(), result.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(result.get()));
     return std::make_unique<ResultCursor>(session_, std::move(result), columns_);
   }
 

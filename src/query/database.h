@@ -43,7 +43,7 @@ class Cursor {
   virtual Result<Rows> next(int64_t min_rows = 65536) = 0;  ///< at least `min_rows` where there are so many; null at the end
 };
 
-/// A statement prepared once and run many times by one thread. The result of a run is held in memory: meant for batches.
+/// A statement prepared once and run many times by one thread.
 class Statement {
  public:
   virtual ~Statement() = default;

@@ -102,6 +102,7 @@ Error from_duckdb(const char* message, duckdb_error_type type) {
   std::string_view text = message ? message : "";
   const auto by_prefix = take_prefix(text);
   if (type == DUCKDB_ERROR_INVALID) type = by_prefix;
+  text = text.substr(0, text.find("\n\nStack Trace"));
   std::string line;
   if (const auto at = text.find("\nLINE "); at != text.npos) {
     const auto number = text.substr(at + 6, text.find(':', at) - at - 6);
