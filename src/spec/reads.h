@@ -392,6 +392,10 @@ Spec<C>& Spec<C>::field(std::string name, T C::* member, std::string doc, FieldO
   info.required = options.required;
   info.secret = options.secret;
   info.inner = options.inner != nullptr ? options.inner : Reads<T>::inner();
+  info.check = [name](const Node& node, Problems& problems) {
+    T value{};
+    Reads<T>::read(node, name, value, problems);
+  };
   if (!options.required && !options.secret) info.default_text = Reads<T>::text(C{}.*member);
   info_.fields.push_back(std::move(info));
   readers_.push_back({name, options.required,

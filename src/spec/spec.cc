@@ -234,6 +234,21 @@ bool check_spec_keys(const SpecInfo& info, const Node& node, std::string_view na
   return true;
 }
 
+void check_settings(const SpecInfo& info, const Node& node, Problems& problems) {
+  const bool bare = (node.is_scalar() || node.is_list()) && !info.scalar_field.empty();
+  if (!bare && !check_spec_keys(info, node, info.name, problems)) return;
+  for (const FieldInfo& field : info.fields) {
+    const Node* value = bare ? (field.name == info.scalar_field ? &node : nullptr) : node.find(field.name);
+    if (value != nullptr) {
+      Node shown = *value;
+      shown.secret = shown.secret || field.secret;
+      field.check(shown, problems);
+    } else if (field.required) {
+      problems.add(node.place, "`" + info.name + "` needs `" + field.name + "`");
+    }
+  }
+}
+
 std::string spec_json_schema(const SpecInfo& info) {
   std::vector<std::string> properties, required;
   std::string bare;

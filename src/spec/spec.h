@@ -42,6 +42,7 @@ struct FieldInfo {
   bool required = false;
   bool secret = false;
   const SpecInfo* inner = nullptr;  ///< of the map (or of each map of a list) that it holds, where it has a spec
+  std::function<void(const Node&, Problems&)> check;  ///< reads a value and keeps only its mistakes
 };
 
 struct SpecInfo {
@@ -62,6 +63,8 @@ struct SpecInfo {
 /// The JSON Schema of a map that follows the spec (or of what may stand in its place).
 std::string spec_json_schema(const SpecInfo& info);
 bool spec_has_field(const SpecInfo& info, std::string_view name);
+/// The mistakes that can be seen without binding: what `Spec::parse` would say, but for its checks of several fields.
+void check_settings(const SpecInfo& info, const Node& node, Problems& problems);
 /// Says whether the node is a map (nothing counts as an empty one) and reports keys that the spec does not know.
 bool check_spec_keys(const SpecInfo& info, const Node& node, std::string_view name, Problems& problems);
 

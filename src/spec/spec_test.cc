@@ -203,6 +203,15 @@ TEST(Spec, DescribesItself) {
       << markdown;
 }
 
+TEST(Spec, SettingsAreCheckedWithoutTheirType) {
+  for (const Node& node : {map({{"path", scalar("a")}, {"trim", scalar("maybe")}, {"nmes", scalar("x")}}), map({}),
+                           map({{"path", scalar("a")}}), scalar("a.csv"), list({scalar("a")})}) {
+    Problems checked;
+    check_settings(everything().info(), node, checked);
+    EXPECT_EQ(checked.text(), mistakes(node));
+  }
+}
+
 TEST(Spec, JsonIsWellFormed) {
   const auto json = parse_json(describe_json(everything().info()), "describe");
   ASSERT_TRUE(json) << describe_json(everything().info());
