@@ -1,0 +1,15 @@
+// clean: tidies names and values, row by row, a whole column at a time.
+//
+// The steps run in this order, whatever the order in the file:
+//   names, rename, select, drop, trim, nulls, text, cast, fill, drop_null_rows
+// A row with a value that `cast` cannot read is a reject (code `cast`, the first such column); a row left out by
+// `drop_null_rows` counts as filtered.
+#pragma once
+
+#include "component/component.h"
+
+namespace trommel {
+
+TransformKind clean_transform();
+
+}  // namespace trommel

@@ -1,0 +1,238 @@
+#include "transforms/clean/clean.h"
+
+#include <arrow/api.h>
+#include <arrow/util/key_value_metadata.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/pipeline.h"
+#include "transforms/clean/names.h"
+#include "transforms/clean/values.h"
+
+namespace trommel {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Names, SnakeCase) {
+  EXPECT_EQ(snake_case("Pstatus"), "pstatus");
+  EXPECT_EQ(snake_case("famSize"), "fam_size");
+  EXPECT_EQ(snake_case("HTTPStatus 2"), "http_status_2");
+  EXPECT_EQ(snake_case("G1"), "g1");
+  EXPECT_EQ(snake_case("address1Line"), "address1_line");
+  EXPECT_EQ(snake_case("A1B2"), "a1b2");
+  EXPECT_EQ(snake_case("  Total (in $) "), "total_in");
+  EXPECT_EQ(snake_case("driver's name"), "drivers_name");
+  EXPECT_EQ(snake_case("Größe"), "größe");
+  EXPECT_EQ(snake_case("ÄrgerÜber"), "ärger_über");
+  EXPECT_EQ(snake_case("ИмяПоля"), "имя_поля");
+  EXPECT_EQ(snake_case("日本"), "日本");
+  EXPECT_EQ(snake_case("2013"), "2013");
+  EXPECT_EQ(snake_case("already_snake_case"), "already_snake_case");
+  EXPECT_EQ(snake_case("--"), "");
+}
+
+TEST(Names, AreUnique) {
+  EXPECT_THAT(snake_case_names({"a", "A", "a_2", "", "--", "a "}),
+              ElementsAre("a", "a_3", "a_2", "column_4", "column_5", "a_4"));
+}
+
+ArrayPtr texts(const std::vector<std::optional<std::string>>& values) {
+  arrow::StringBuilder builder;
+  for (const auto& value : values) EXPECT_TRUE((value ? builder.Append(*value) : builder.AppendNull()).ok());
+  return *builder.Finish();
+}
+
+ArrayPtr numbers(const std::vector<std::optional<int64_t>>& values) {
+  arrow::Int64Builder builder;
+  for (const auto& value : values) EXPECT_TRUE((value ? builder.Append(*value) : builder.AppendNull()).ok());
+  return *builder.Finish();
+}
+
+std::vector<std::string> shown(const arrow::Array& column) {
+  std::vector<std::string> out;
+  for (int64_t row = 0; row < column.length(); ++row) out.push_back(value_text(column, row));
+  return out;
+}
+
+TEST(Values, TrimTakesUnicodeBlanks) {
+  const auto column = texts({" a ", "b", std::nullopt, "\t\n", "\xc2\xa0x\xe3\x80\x80", "é", "", "a b"});
+  EXPECT_THAT(shown(**trim_text(column)), ElementsAre("a", "b", "NULL", "", "x", "é", "", "a b"));
+  EXPECT_THAT(shown(**trim_text(column->Slice(1, 4))), ElementsAre("b", "NULL", "", "x"));
+}
+
+TEST(Values, NothingToDoIsNothingMade) {
+  const auto column = texts({"a", "é", std::nullopt, "b c"});
+  EXPECT_EQ(*trim_text(column), column);
+  EXPECT_EQ(*null_texts(column, {"NA", "-"}), column);
+  const auto ascii = texts({"a", "b1"});
+  EXPECT_EQ(*change_case(ascii, TextCase::lower), ascii);
+}
+
+TEST(Values, CaseOfUnicode) {
+  EXPECT_THAT(shown(**change_case(texts({"ÄB", std::nullopt, "x"}), TextCase::lower)), ElementsAre("äb", "NULL", "x"));
+  EXPECT_THAT(shown(**change_case(texts({"äb", "x1"}), TextCase::upper)), ElementsAre("ÄB", "X1"));
+  EXPECT_THAT(shown(**change_case(texts({"AB\xff"}), TextCase::lower)), ElementsAre("ab\xff"));
+}
+
+TEST(Values, NullMarkersInASlice) {
+  const auto column = texts({"NA", "a", "NA", std::nullopt, ""})->Slice(1, 4);
+  const auto cleaned = *null_texts(column, {"NA", ""});
+  EXPECT_THAT(shown(*cleaned), ElementsAre("a", "NULL", "NULL", "NULL"));
+  EXPECT_EQ(cleaned->null_count(), 3);
+  EXPECT_THAT(shown(**null_values(numbers({1, -999, std::nullopt})->Slice(1, 2), numbers({-999}))),
+              ElementsAre("NULL", "NULL"));
+}
+
+// ---- the transform
+// ----------------------------------------------------------------------------------------------------------------------
+
+class Heard : public Outlet {
+ public:
+  void emit(Batch batch) override { batches.push_back(std::move(batch)); }
+  void reject(const Batch&, std::span<const Refusal> given) override {
+    refusals.insert(refusals.end(), given.begin(), given.end());
+  }
+  void reject(const Block&, std::span<const RawRefusal>) override { ADD_FAILURE(); }
+  void filtered(int64_t rows) override { left_out += rows; }
+  void deduplicated(int64_t) override { ADD_FAILURE(); }
+  void expanded(int64_t) override { ADD_FAILURE(); }
+  void combined(int64_t, int64_t) override { ADD_FAILURE(); }
+  void misfit(const Block&, Misfit) override { ADD_FAILURE(); }
+
+  std::vector<Batch> batches;
+  std::vector<Refusal> refusals;
+  int64_t left_out = 0;
+};
+
+struct Bound {
+  BoundTransform transform;
+  std::string problems;
+};
+
+Schema people_schema() {
+  return arrow::schema({arrow::field("fullName", arrow::utf8()), arrow::field("Age", arrow::utf8()),
+                        arrow::field("score", arrow::int64())});
+}
+
+Bound bind(const std::string& settings, const Schema& schema = people_schema()) {
+  Problems problems;
+  const Node node =
+      parse_yaml(settings, "p.yaml", [](const std::string&) { return std::optional<std::string>(); }, problems);
+  auto bound = clean_transform().bind(node, {{"in", schema}}, BindContext{}, problems);
+  EXPECT_TRUE(bound) << bound.error().text();
+  return {std::move(*bound), problems.text()};
+}
+
+Heard run(const std::string& settings, const Batch& batch) {
+  const Bound bound = bind(settings, batch.rows->schema());
+  EXPECT_EQ(bound.problems, "");
+  Heard heard;
+  if (!bound.problems.empty()) return heard;
+  auto transform = bound.transform.make();
+  EXPECT_TRUE((*transform)->push(0, batch, heard));
+  for (const Batch& out : heard.batches) {
+    EXPECT_TRUE(out.rows->schema()->Equals(*bound.transform.schema));
+    EXPECT_TRUE(out.rows->ValidateFull().ok());
+  }
+  return heard;
+}
+
+Batch people() {
+  return {arrow::RecordBatch::Make(people_schema(), 4,
+                                   {texts({" Ann ", "BOB", std::nullopt, "NA"}), texts({"31", "x", "7", std::nullopt}),
+                                    numbers({1, 2, 3, std::nullopt})}),
+          Positions::each({10, 20, 30, 40}), nullptr};
+}
+
+TEST(Clean, RunsItsStepsInOrder) {
+  const Heard heard =
+      run("{ text: lower, names: snake_case, trim: true, nulls: [na, NA], cast: { age: int16 }, fill: { full_name: "
+          "nobody } }",
+          people());
+  ASSERT_EQ(heard.batches.size(), 1U);
+  const auto& rows = *heard.batches[0].rows;
+  EXPECT_EQ(schema_text(*rows.schema()),
+            schema_text(*arrow::schema({arrow::field("full_name", arrow::utf8()), arrow::field("age", arrow::int16()),
+                                        arrow::field("score", arrow::int64())})));
+  EXPECT_THAT(shown(*rows.column(0)), ElementsAre("ann", "nobody", "nobody"));
+  EXPECT_THAT(shown(*rows.column(1)), ElementsAre("31", "7", "NULL"));
+  EXPECT_EQ(heard.batches[0].positions.at(1), 30);
+  ASSERT_EQ(heard.refusals.size(), 1U);
+  EXPECT_EQ(heard.refusals[0].row, 1);
+  EXPECT_EQ(heard.refusals[0].code, "cast");
+  EXPECT_EQ(heard.refusals[0].column, "age");
+  EXPECT_EQ(heard.refusals[0].value, "x");
+  EXPECT_EQ(heard.refusals[0].reason, "`x` cannot be read as int16");
+  EXPECT_EQ(heard.left_out, 0);
+}
+
+TEST(Clean, DropsRowsWithNulls) {
+  EXPECT_EQ(run("drop_null_rows: any", people()).left_out, 2);
+  EXPECT_EQ(run("drop_null_rows: all", people()).left_out, 0);
+  EXPECT_EQ(run("drop_null_rows: [Age]", people()).left_out, 1);
+  EXPECT_EQ(run("{ select: [Age, score], drop_null_rows: all }", people()).left_out, 1);
+}
+
+TEST(Clean, CountsARowThatIsRefusedAndNullOnce) {
+  const Heard heard = run("{ cast: { Age: int8 }, drop_null_rows: any }", people());
+  EXPECT_EQ(heard.left_out, 2);
+  EXPECT_EQ(heard.refusals.size(), 1U);
+  ASSERT_EQ(heard.batches.size(), 1U);
+  EXPECT_EQ(heard.batches[0].size(), 1);
+}
+
+TEST(Clean, HandsOnTheSameColumnsWhenThereIsNothingToDo) {
+  const Batch batch = people();
+  const Heard heard = run("{ drop_null_rows: all }", batch);
+  ASSERT_EQ(heard.batches.size(), 1U);
+  EXPECT_EQ(heard.batches[0].rows->column(0)->data()->buffers[2], batch.rows->column(0)->data()->buffers[2]);
+}
+
+TEST(Clean, SelectsDropsAndRenames) {
+  const Heard heard =
+      run("{ rename: { fullName: name, Age: fullName }, select: [score, name, fullName], drop: [score] }", people());
+  ASSERT_EQ(heard.batches.size(), 1U);
+  const auto& schema = *heard.batches[0].rows->schema();
+  EXPECT_THAT(schema.field_names(), ElementsAre("name", "fullName"));
+  EXPECT_THAT(shown(*heard.batches[0].rows->column(1)), ElementsAre("31", "x", "7", "NULL"));
+}
+
+TEST(Clean, NamesHoldBeforeAndAfterRenaming) {
+  for (const char* name : {"fullName", "full_name", "who"}) {
+    const Heard heard =
+        run(std::string("{ names: snake_case, rename: { fullName: who }, fill: { ") + name + ": nobody } }", people());
+    ASSERT_EQ(heard.batches.size(), 1U);
+    EXPECT_EQ(value_text(*heard.batches[0].rows->column(0), 2), "nobody") << name;
+  }
+}
+
+TEST(Clean, MarkersOfNumbers) {
+  const Heard heard = run("nulls: { score: [2, 3], Age: x }", people());
+  EXPECT_THAT(shown(*heard.batches[0].rows->column(2)), ElementsAre("1", "NULL", "NULL", "NULL"));
+  EXPECT_THAT(shown(*heard.batches[0].rows->column(1)), ElementsAre("31", "NULL", "7", "NULL"));
+}
+
+TEST(Clean, NamesEveryMistakeWithItsPlace) {
+  EXPECT_THAT(bind("{ drop: [Age, scoer] }").problems,
+              HasSubstr("p.yaml:1:15: no column `scoer` comes in here (did you mean `score`?)"));
+  EXPECT_THAT(bind("{ drop: [Age], cast: { Age: int8 } }").problems, HasSubstr("column `Age` was left out by `drop`"));
+  EXPECT_THAT(bind("{ rename: { Age: score } }").problems,
+              HasSubstr("two columns would be called `score`: `Age` and `score`"));
+  EXPECT_THAT(bind("{ fill: { score: many } }").problems,
+              HasSubstr("`many` is not a value of column `score`, which is int64"));
+  EXPECT_THAT(bind("{ drop: [Age, score, fullName] }").problems, HasSubstr("no column is left"));
+  EXPECT_THAT(bind("{ cast: { Age: integre } }").problems, HasSubstr("integre"));
+  EXPECT_THAT(bind("{ nmaes: snake_case }").problems, HasSubstr("did you mean `names`?"));
+  EXPECT_THAT(bind("{ text: small }").problems, HasSubstr("lower, upper"));
+}
+
+TEST(Clean, AnEmptyBatchIsNotHandedOn) {
+  const Batch batch = people();
+  EXPECT_THAT(run("trim: true", slice(batch, 0, 0)).batches, IsEmpty());
+}
+
+}  // namespace
+}  // namespace trommel

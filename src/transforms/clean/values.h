@@ -1,0 +1,35 @@
+// What clean does to the values of a column. Each takes a whole column and hands back the very same one when there was
+// nothing to do.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "batch/batch.h"
+#include "batch/types.h"
+
+namespace trommel {
+
+using ArrayPtr = std::shared_ptr<arrow::Array>;
+
+enum class TextCase { lower, upper };
+
+bool is_text(const arrow::DataType& type);
+
+/// Blanks off both ends of text: Unicode White_Space and the byte order mark.
+Result<ArrayPtr> trim_text(const ArrayPtr& column);
+
+/// Simple case mapping of Unicode, one letter to one letter: `ß` stays in upper case.
+Result<ArrayPtr> change_case(const ArrayPtr& column, TextCase to);
+
+/// NULL where a text is exactly one of the markers.
+Result<ArrayPtr> null_texts(const ArrayPtr& column, const std::vector<std::string>& markers);
+
+/// NULL where the column holds one of `values`, an array of the column's own type.
+Result<ArrayPtr> null_values(const ArrayPtr& column, const ArrayPtr& values);
+
+/// The only value of `value`, an array of the column's own type, where the column is NULL.
+Result<ArrayPtr> fill_nulls(const ArrayPtr& column, const ArrayPtr& value);
+
+}  // namespace trommel
