@@ -1,11 +1,4 @@
-#include <cstdio>
-#include <cstring>
+#include "cli/cli.h"
+#include "components.h"
 
-int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "version") == 0) {
-    std::puts("trommel " TROMMEL_VERSION);
-    return 0;
-  }
-  std::fputs("usage: trommel version\n", stderr);
-  return 64;
-}
+int main(int argc, char** argv) { return trommel::run_command(argc, argv, trommel::all_components(), TROMMEL_VERSION); }

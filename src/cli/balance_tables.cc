@@ -1,0 +1,99 @@
+#include "cli/balance_tables.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "telemetry/numbers.h"
+#include "telemetry/table.h"
+
+namespace trommel::cli {
+
+namespace {
+
+using Align = Table::Align;
+
+struct Heading {
+  const char* name;
+  int64_t SinkLine::* figure;
+};
+constexpr std::array<Heading, 8> headings{{{"read", &SinkLine::read},
+                                           {"expanded", &SinkLine::expanded},
+                                           {"written", &SinkLine::written},
+                                           {"rejected", &SinkLine::rejected},
+                                           {"filtered", &SinkLine::filtered},
+                                           {"deduplicated", &SinkLine::deduplicated},
+                                           {"late", &SinkLine::late},
+                                           {"combined", &SinkLine::combined}}};
+
+bool always_shown(const Heading& heading) {
+  return heading.figure == &SinkLine::read || heading.figure == &SinkLine::written ||
+         heading.figure == &SinkLine::rejected || heading.figure == &SinkLine::filtered;
+}
+
+std::string source_table(const Balance& balance, int width) {
+  Table table({{"source"}, {"read", Align::right}, {"rejected", Align::right}, {"handed on", Align::right}});
+  for (const NodeBalance& node : balance.nodes) {
+    if (node.kind == NodeBalance::Kind::source)
+      table.add(
+          {node.name, count_text(node.counts.read), count_text(node.counts.rejected), count_text(node.counts.out)});
+  }
+  return table.text(width);
+}
+
+std::string sink_table(const Balance& balance, int width) {
+  const std::vector<SinkLine> lines = balance.sinks();
+  std::vector<Heading> shown;
+  for (const Heading& heading : headings) {
+    bool any = always_shown(heading);
+    for (const SinkLine& line : lines) any = any || line.*heading.figure != 0;
+    if (any) shown.push_back(heading);
+  }
+  std::vector<Table::Column> columns{{"sink"}};
+  for (const Heading& heading : shown) columns.push_back({heading.name, Align::right});
+  columns.push_back({"balance"});
+  Table table(columns);
+  for (const SinkLine& line : lines) {
+    std::vector<std::string> cells{line.sink};
+    for (const Heading& heading : shown) cells.push_back(count_text(line.*heading.figure));
+    cells.push_back(line.balanced() ? "ok" : "BROKEN");
+    table.add(std::move(cells));
+  }
+  return table.text(width);
+}
+
+// Why rows were refused, by stage and reason.
+std::string reject_table(const Balance& balance, int width) {
+  Table table({{"rejected at"}, {"reason"}, {"rows", Align::right}});
+  for (const NodeBalance& node : balance.nodes) {
+    for (const auto& [code, rows] : node.counts.reasons) table.add({node.name, code, count_text(rows)});
+  }
+  return table.rows() == 0 ? "" : table.text(width);
+}
+
+std::string output_table(const RunReport& report, int width) {
+  if (report.outputs.empty()) return {};
+  constexpr size_t outputs_shown = 20;
+  Table table({{"output"}, {"rows", Align::right}, {"size", Align::right}});
+  for (size_t i = 0; i < report.outputs.size() && i < outputs_shown; ++i) {
+    const PublishedOutput& output = report.outputs[i];
+    table.add({output.name, count_text(output.rows), output.bytes > 0 ? bytes_text(output.bytes) : ""});
+  }
+  std::string text = table.text(width);
+  if (report.outputs.size() > outputs_shown)
+    text += fmt::format("… and {} more\n", report.outputs.size() - outputs_shown);
+  return text;
+}
+
+}  // namespace
+
+std::string balance_text(const RunReport& report, int width) {
+  std::string out = source_table(report.balance, width);
+  for (const std::string& part :
+       {sink_table(report.balance, width), reject_table(report.balance, width), output_table(report, width)}) {
+    if (!part.empty()) out += "\n" + part;
+  }
+  return out;
+}
+
+}  // namespace trommel::cli

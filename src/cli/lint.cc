@@ -1,0 +1,57 @@
+#include <fmt/format.h>
+
+#include "cli/verb.h"
+#include "engine/plan.h"
+#include "telemetry/log.h"
+
+namespace trommel::cli {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> files, variables;
+  bool json = false;
+};
+
+std::string problem_json(const Problem& problem) {
+  return fmt::format("{{\"file\":{},\"line\":{},\"column\":{},\"what\":{},\"hint\":{}}}", json_text(problem.place.file),
+                     problem.place.line, problem.place.column, json_text(problem.what), json_text(problem.hint));
+}
+
+int lint(Session& session, const Options& options) {
+  session.set_variables(options.variables);
+  Problems problems;
+  for (const std::string& file : options.files) {
+    const size_t before = problems.size();
+    const Pipeline pipeline = session.load(file, problems);
+    // Settings are checked by binding, which looks at the data too. Data that is not there yet is no mistake of the
+    // file.
+    auto plan = make_plan(pipeline, session.components, session.env, problems);
+    if (!plan && plan.error().domain == Error::Domain::config) problems.add(Place{file, 0, 0}, plan.error().text());
+    if (!plan && plan.error().domain != Error::Domain::config && !options.json)
+      session.warn("checked as far as could be without the data: " + plan.error().text());
+    if (problems.size() == before && !options.json) session.note(fmt::format("{}: no mistake found", file));
+  }
+  if (options.json) {
+    std::string list;
+    for (const Problem& problem : problems.sorted()) list += (list.empty() ? "" : ",") + problem_json(problem);
+    session.out("[" + list + "]\n");
+    return problems.empty() ? done : wrong_config;
+  }
+  return problems.empty() ? static_cast<int>(done) : session.fail(problems);
+}
+
+}  // namespace
+
+void add_lint(CLI::App& app, Session& session, Action& action) {
+  CLI::App* verb = add_verb(app, "lint", "Check pipeline files and say every mistake at once, with its line",
+                            "  trommel lint pipeline.yaml\n  trommel lint examples/*/pipeline.yaml\n  trommel lint "
+                            "pipeline.yaml --json   # for editors");
+  auto options = std::make_shared<Options>();
+  verb->add_option("FILE", options->files, "Pipeline files")->required()->type_name("");
+  verb->add_flag("--json", options->json, "The mistakes as a JSON list");
+  add_variables(*verb, options->variables);
+  verb->callback([&session, &action, options] { action = [&session, options] { return lint(session, *options); }; });
+}
+
+}  // namespace trommel::cli

@@ -1,0 +1,187 @@
+#include "engine/plan.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "cli/rows.h"
+#include "cli/sample.h"
+#include "cli/verb.h"
+#include "telemetry/log.h"
+#include "telemetry/numbers.h"
+
+namespace trommel::cli {
+
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> variables;
+  bool json = false;
+  int64_t rows = 5;
+};
+
+const char* kind_name(PlanNode::Kind kind) {
+  switch (kind) {
+    case PlanNode::Kind::source:
+      return "source";
+    case PlanNode::Kind::transform:
+      return "transform";
+    case PlanNode::Kind::sink:
+      return "sink";
+  }
+  return "";
+}
+
+const char* shape_text(const PlanNode& node) {
+  if (node.kind != PlanNode::Kind::transform) return nullptr;
+  switch (node.transform.shape) {
+    case Shape::row_by_row:
+      return "row by row";
+    case Shape::in_order:
+      return "rows in order, one lane";
+    case Shape::whole_input:
+      return "needs its whole input: the run is one epoch";
+  }
+  return nullptr;
+}
+
+std::vector<std::string> facts_of(const PlanNode& node) {
+  std::vector<std::string> facts = node.notes;
+  if (const char* shape = shape_text(node)) facts.insert(facts.begin(), shape);
+  if (node.kind == PlanNode::Kind::transform && !node.transform.keeps_positions)
+    facts.push_back("rows after it no longer know their line: rejects name none");
+  return facts;
+}
+
+// Ours and others' texts may have several lines (DDL): each is set in.
+std::string set_in(const std::string& text) {
+  std::string out = "  ";
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out + "\n";
+}
+
+std::string node_text(const Session& session, const Plan& plan, size_t index, const NodeSample& sample, int64_t rows) {
+  const PlanNode& node = plan.nodes[index];
+  const Terminal& terminal = session.out_terminal;
+  std::vector<std::string> from;
+  for (const size_t input : node.inputs) from.push_back(plan.nodes[input].name);
+  std::string out =
+      terminal.paint(fmt::format("{} {}: {}", kind_name(node.kind), node.name, node.component), Colour::bold);
+  if (!from.empty()) out += fmt::format(" from {}", fmt::join(from, ", "));
+  if (node.kind == PlanNode::Kind::sink) out += " to " + node.sink.target;
+  out += '\n';
+  for (const std::string& fact : facts_of(node)) out += set_in(fact);
+  if (node.kind != PlanNode::Kind::sink) {
+    Table columns({{"column"}, {"type"}, {"NULL"}});
+    for (const auto& field : node.schema->fields())
+      columns.add({field->name(), type_name(*field->type()), field->nullable() ? "" : "no"});
+    out += columns.text(terminal.width);
+  }
+  if (sample.rejected > 0) {
+    out += terminal.paint(fmt::format("  {} of {} sample rows would be rejected here:", count_text(sample.rejected),
+                                      count_text(sample.in)),
+                          Colour::yellow) +
+           "\n";
+    for (size_t i = 0; i < sample.refused.size() && i < 3; ++i)
+      out += fmt::format("    {}: {}\n", sample.refused[i].place, printable(sample.refused[i].reason));
+  }
+  if (node.kind == PlanNode::Kind::sink && rows > 0 && !sample.rows.empty()) {
+    Table table = table_of(node.schema);
+    int64_t left = rows;
+    for (const Rows& some : sample.rows) {
+      add_rows(table, *some, left);
+      left -= std::min(left, some->num_rows());
+    }
+    out += table.text(terminal.width);
+  }
+  return out;
+}
+
+std::string text_list(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ",") + json_text(text);
+  return "[" + out + "]";
+}
+
+std::string node_json(const Plan& plan, size_t index, const NodeSample& sample, int64_t rows) {
+  const PlanNode& node = plan.nodes[index];
+  std::vector<std::string> from;
+  for (const size_t input : node.inputs) from.push_back(plan.nodes[input].name);
+  std::string columns;
+  for (const auto& field : node.schema->fields()) {
+    columns += fmt::format("{}{{\"name\":{},\"type\":{},\"nullable\":{}}}", columns.empty() ? "" : ",",
+                           json_text(field->name()), json_text(type_name(*field->type())), field->nullable());
+  }
+  std::string refused;
+  for (const UnreadRow& row : sample.refused)
+    refused += fmt::format("{}{{\"place\":{},\"reason\":{}}}", refused.empty() ? "" : ",", json_text(row.place),
+                           json_text(row.reason));
+  std::string shown;
+  int64_t left = rows;
+  for (const Rows& some : sample.rows) {
+    const std::string lines = json_lines(*some->Slice(0, left));
+    for (size_t at = 0; at < lines.size();) {
+      const size_t end = lines.find('\n', at);
+      shown += (shown.empty() ? "" : ",") + lines.substr(at, end - at);
+      at = end + 1;
+    }
+    left -= std::min(left, some->num_rows());
+  }
+  return fmt::format(
+      "{{\"kind\":\"{}\",\"name\":{},\"component\":{},\"from\":{},{}\"notes\":{},\"columns\":[{}],\"sample\":{{\"in\":{"
+      "},\"out\":{},\"rejected\":{},\"refused\":[{}],\"rows\":[{}]}}}}",
+      kind_name(node.kind), json_text(node.name), json_text(node.component), text_list(from),
+      node.kind == PlanNode::Kind::sink ? fmt::format("\"target\":{},", json_text(node.sink.target)) : "",
+      text_list(facts_of(node)), columns, sample.in, sample.out, sample.rejected, refused, shown);
+}
+
+int plan_verb(Session& session, const Options& options) {
+  session.set_variables(options.variables);
+  Problems problems;
+  const Pipeline pipeline = session.load(options.file, problems);
+  auto plan = make_plan(pipeline, session.components, session.env, problems);
+  if (!problems.empty()) return session.fail(problems);
+  if (!plan) return session.fail(plan.error());
+  auto samples = sample_plan(*plan);
+  if (!samples) return session.fail(samples.error());
+  std::string nodes;
+  for (size_t i = 0; i < plan->nodes.size(); ++i) {
+    const NodeSample& sample = (*samples)[i];
+    nodes += options.json ? (i > 0 ? "," : "") + node_json(*plan, i, sample, options.rows)
+                          : "\n" + node_text(session, *plan, i, sample, options.rows);
+  }
+  const std::string budget = plan->max_rejects.text();
+  if (options.json) {
+    session.out(fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},\"nodes\":[{}]}}\n",
+                            json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget), nodes));
+    return done;
+  }
+  session.out(fmt::format("{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline,
+                          plan->lanes, plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
+                          nodes));
+  return done;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Session& session, Action& action) {
+  CLI::App* verb = add_verb(
+      app, "plan",
+      "Show what a pipeline would do: guesses, schemas, DDL, sample rows, would-be rejects; writes nothing",
+      "  trommel plan pipeline.yaml\n  trommel plan pipeline.yaml --rows 20\n  trommel plan pipeline.yaml --json");
+  auto options = std::make_shared<Options>();
+  verb->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
+  verb->add_option("--rows", options->rows, "Sample rows shown per sink, 20 at most")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 20))
+      ->type_name("N");
+  verb->add_flag("--json", options->json, "As one JSON object");
+  add_variables(*verb, options->variables);
+  verb->callback(
+      [&session, &action, options] { action = [&session, options] { return plan_verb(session, *options); }; });
+}
+
+}  // namespace trommel::cli

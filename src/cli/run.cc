@@ -1,0 +1,76 @@
+#include "cli/running.h"
+#include "cli/verb.h"
+#include "config/parts.h"
+
+namespace trommel::cli {
+
+namespace {
+
+struct Options {
+  std::string file, memory, max_rejects, log_format = "plain";
+  std::vector<std::string> variables;
+  int64_t lanes = 0;
+  RunningOptions running;
+};
+
+LogFormat log_format_of(const std::string& name) {
+  return name == "json" ? LogFormat::json : name == "key_value" ? LogFormat::key_value : LogFormat::plain;
+}
+
+bool writes_to_standard_output(const Pipeline& pipeline) {
+  for (const Part& sink : pipeline.sinks) {
+    const Node* path = sink.settings.is_map() ? sink.settings.find("path") : &sink.settings;
+    if (path != nullptr && path->is_scalar() && path->scalar == "-") return true;
+  }
+  return false;
+}
+
+int run(Session& session, Options& options) {
+  session.set_variables(options.variables);
+  Problems problems;
+  Pipeline pipeline = session.load(options.file, problems);
+  if (!problems.empty()) return session.fail(problems);
+  if (options.lanes > 0) pipeline.settings.lanes = options.lanes;
+  if (!options.memory.empty()) pipeline.settings.memory_bytes = parse_byte_size(options.memory)->bytes;
+  if (!options.max_rejects.empty()) {
+    const auto budget = parse_reject_budget(options.max_rejects);
+    pipeline.settings.max_rejects = *budget;
+    for (Part& source : pipeline.sources) source.max_rejects.reset();
+  }
+  options.running.log_format = log_format_of(options.log_format);
+  options.running.sheet_to_err = writes_to_standard_output(pipeline);
+  return run_in_sight(session, pipeline, options.running);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Session& session, Action& action) {
+  CLI::App* verb = add_verb(app, "run", "Run a pipeline: publish all of it, or nothing and say why",
+                            "  trommel run pipeline.yaml\n"
+                            "  trommel run pipeline.yaml --max-rejects 0.1% --report report.json\n"
+                            "  trommel run pipeline.yaml -D WAREHOUSE=duckdb:test.duckdb --memory 512MB --lanes 1");
+  auto options = std::make_shared<Options>();
+  verb->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
+  verb->add_option("--report", options->running.report,
+                   "Write the report (balance, outputs, first rejects) as JSON into this file")
+      ->type_name("FILE");
+  verb->add_flag("--json", options->running.json, "The report on standard output in place of the balance sheet");
+  verb->add_option("--log-format", options->log_format, "plain, key_value or json")
+      ->check(CLI::IsMember({"plain", "key_value", "json"}))
+      ->type_name("FORMAT");
+  verb->add_option("--lanes", options->lanes, "Lanes that work side by side; default: as many as cores")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  verb->add_option("--memory", options->memory, "Memory budget of the whole process, such as 512MB")
+      ->check(byte_size_option)
+      ->type_name("BYTES");
+  verb->add_option("--max-rejects", options->max_rejects,
+                   "Rows that may be rejected before nothing is published: 100, or 0.1%")
+      ->check(reject_budget_option)
+      ->type_name("N");
+  verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
+  add_variables(*verb, options->variables);
+  verb->callback([&session, &action, options] { action = [&session, options] { return run(session, *options); }; });
+}
+
+}  // namespace trommel::cli

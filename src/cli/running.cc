@@ -1,0 +1,123 @@
+#include "cli/running.h"
+
+#include <fmt/format.h>
+
+#include "cli/balance_tables.h"
+#include "cli/stopping.h"
+#include "telemetry/numbers.h"
+#include "telemetry/progress.h"
+#include "telemetry/table.h"
+
+namespace trommel::cli {
+
+namespace {
+
+ProgressFigures figures(const Progress& progress) {
+  ProgressFigures out;
+  out.rows = progress.rows_read;
+  out.bytes = progress.bytes_read;
+  out.bytes_expected = progress.bytes_total;
+  out.rejected = progress.rows_rejected;
+  if (progress.phase != "reading") out.doing = progress.phase;
+  return out;
+}
+
+std::string outcome_line(const RunReport& report) {
+  int64_t written = 0;
+  for (const SinkLine& line : report.balance.sinks()) written += line.written;
+  const double seconds = std::max(1e-6, static_cast<double>(report.elapsed_us) / 1e6);
+  return fmt::format("{} rows read, {} written, {} rejected in {} ({} rows/s, {}/s, {} at most in memory)",
+                     count_text(report.balance.read()), count_text(written), count_text(report.balance.rejected()),
+                     duration_text(report.elapsed_us),
+                     count_text(static_cast<int64_t>(static_cast<double>(report.balance.read()) / seconds)),
+                     bytes_text(static_cast<int64_t>(static_cast<double>(report.bytes_read) / seconds)),
+                     bytes_text(report.peak_memory_bytes));
+}
+
+void show_first_rejects(Session& session, const RunReport& report) {
+  if (report.first_rejects.empty()) return;
+  Table table({{"where"}, {"stage"}, {"reason"}, {"column"}, {"value"}});
+  for (const Reject& reject : report.first_rejects)
+    table.add({reject.place(), reject.stage, reject.reason, reject.column, reject.value});
+  session.err.print(table.text(session.err.terminal().width));
+}
+
+void show_sheet(Session& session, const RunReport& report, const RunningOptions& options) {
+  if (options.quiet || options.json) return;
+  const bool lossless = report.balance.rejected() == 0;
+  std::string text;
+  if (options.brief && lossless) {
+    for (const PublishedOutput& output : report.outputs) {
+      text += fmt::format("{}: {} rows{}\n", output.name, count_text(output.rows),
+                          output.bytes > 0 ? ", " + bytes_text(output.bytes) : "");
+    }
+  } else {
+    text = balance_text(report, options.sheet_to_err ? session.err.terminal().width : session.out_terminal.width);
+  }
+  text += outcome_line(report) + "\n";
+  if (options.sheet_to_err || options.brief) {
+    session.err.print(text);
+  } else {
+    session.out(text);
+  }
+}
+
+int conclude(Session& session, const RunReport& report, const RunningOptions& options) {
+  const auto say = [&](const char* word, Colour colour, const std::string& text) {
+    session.err.print(session.err.terminal().paint(word, colour) + text);
+  };
+  switch (report.outcome) {
+    case RunReport::Outcome::published:
+      show_sheet(session, report, options);
+      return done;
+    case RunReport::Outcome::nothing_new:
+      if (!options.quiet)
+        session.err.print(report.message.empty() ? "nothing new: every input was taken by an earlier run"
+                                                 : report.message);
+      return done;
+    case RunReport::Outcome::refused:
+      show_sheet(session, report, options);
+      if (!options.json) show_first_rejects(session, report);
+      say("error: ", Colour::red, report.message);
+      return refused;
+    case RunReport::Outcome::stopped:
+      say("stopped: ", Colour::yellow,
+          report.message.empty() ? "nothing of this run was published; what earlier runs published is untouched"
+                                 : report.message);
+      return refused;
+  }
+  return internal_mistake;
+}
+
+}  // namespace
+
+int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOptions& options) {
+  Stopping stopping([&session] { session.err.print("ending cleanly; once more to end at once"); });
+  Log log(session.env, session.err, options.log_format, options.quiet || options.brief);
+  ProgressLine progress(session.env, session.err);
+  RunOptions run;
+  run.stop = stopping.token();
+  run.ephemeral = options.ephemeral;
+  run.say = [&](const std::string& line) {
+    if (options.brief && !options.quiet) {
+      session.err.print(line);
+    } else {
+      log.info(line);
+    }
+  };
+  if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
+  Problems problems;
+  auto report = run_pipeline(pipeline, session.components, session.env, run, problems);
+  progress.end();
+  if (!problems.empty()) return session.fail(problems);
+  if (!report) return session.fail(report.error());
+  if (!options.report.empty()) {
+    if (auto written = session.env.write_text(options.report, report_json(*report) + "\n"); !written)
+      return session.fail(written.error());
+  }
+  log.info(report_line(*report));
+  if (options.json) session.out(report_json(*report) + "\n");
+  return conclude(session, *report, options);
+}
+
+}  // namespace trommel::cli

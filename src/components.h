@@ -1,0 +1,10 @@
+#pragma once
+
+#include "component/component.h"
+
+namespace trommel {
+
+/// Every component there is.
+Components all_components();
+
+}  // namespace trommel
