@@ -45,7 +45,7 @@ function(trommel_folder name)
 
   if(tests AND wanted)
     add_executable(${flat}_test ${tests})
-    target_link_libraries(${flat}_test PRIVATE ${target} ${arg_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
+    target_link_libraries(${flat}_test PRIVATE ${target} ${arg_LIBS} GTest::gmock GTest::gtest GTest::gtest_main rapidcheck)
     set_target_properties(${flat}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     add_test(NAME ${flat} COMMAND ${flat}_test --gtest_brief=1)
     set_tests_properties(${flat} PROPERTIES ENVIRONMENT "${TROMMEL_TEST_ENVIRONMENT}" TIMEOUT 600)

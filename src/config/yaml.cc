@@ -21,65 +21,57 @@ constexpr size_t text_bytes_max = 64 << 20;  // of all scalars, aliases unfolded
 
 // ---- the text before the parser sees it ---------------------------------------------------------------------------
 
-/// Inside `${...}` these would mean something to YAML: each is hidden behind a control byte, which no text may hold.
-constexpr std::string_view hidden_from_yaml = "{}[],#:&*!|>'\"%@`";
+/// Inside `${...}` these would mean something to YAML: each is hidden behind a byte that is in no UTF-8 text and comes
+/// from no escape.
+constexpr std::string_view hidden_from_yaml = "{}[],#:";
+constexpr unsigned char first_hidden = 0xF5;
 
 char hide(char c) {
   const size_t index = hidden_from_yaml.find(c);
-  // From 0x0E on: the bytes before are blanks and line ends to somebody.
-  return index == std::string_view::npos ? c : static_cast<char>(0x0E + index);
+  return index == std::string_view::npos ? c : static_cast<char>(first_hidden + index);
 }
 
 std::string unhide(std::string text) {
   for (char& c : text) {
-    if (c >= 0x0E && static_cast<size_t>(c - 0x0E) < hidden_from_yaml.size())
-      c = hidden_from_yaml[static_cast<size_t>(c - 0x0E)];
+    const size_t index = static_cast<unsigned char>(c) - size_t{first_hidden};
+    if (index < hidden_from_yaml.size()) c = hidden_from_yaml[index];
   }
   return text;
 }
 
-/// Where the `${` at `begin` is closed (one past its brace), or npos when it is not on its line.
+/// Where the `${` at `begin` is closed (one past its brace), or npos when it is not, on its line and within reason.
 size_t variable_end(std::string_view text, size_t begin) {
+  constexpr size_t length_max = 4096;
   int depth = 0;
-  for (size_t at = begin + 1; at < text.size() && text[at] != '\n'; ++at) {
+  for (size_t at = begin + 1; at < std::min(text.size(), begin + length_max) && text[at] != '\n'; ++at) {
     if (text[at] == '{') ++depth;
     if (text[at] == '}' && --depth == 0) return at + 1;
   }
   return std::string_view::npos;
 }
 
-/// Whether a quote that opened on this line is still open at its end, as far as can be told from one line.
-bool ends_in_quotes(std::string_view line) {
-  char open = '\0';
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (open == '"' && line[i] == '\\') {
-      ++i;
-    } else if (open != '\0') {
-      if (line[i] == open) open = '\0';
-    } else if ((line[i] == '"' || line[i] == '\'') &&
-               (i == 0 || std::string_view(" [{,:-").find(line[i - 1]) != std::string_view::npos)) {
-      open = line[i];  // an apostrophe within a word opens nothing
-    }
-  }
-  return open != '\0';
-}
-
-/// So that `{ port: ${PORT:80} }` needs no quotes. Inside double quotes a backslash and a quote keep their meaning.
+/// So that `{ port: ${PORT:80} }` needs no quotes. What stands in quotes is safe as it is; where quotes are is told
+/// line by line.
 std::string with_variables_hidden(std::string_view text) {
   std::string out(text);
-  for (size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at)) {
-    const size_t end = variable_end(text, at);
-    if (end == std::string_view::npos) {
-      at += 2;
-      continue;
+  char quote = '\0';
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at], before = at == 0 ? '\n' : text[at - 1];
+    if (c == '\n') {
+      quote = '\0';
+    } else if (quote == '"' && c == '\\') {
+      ++at;
+    } else if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (c == '"' || c == '\'') {
+      // An apostrophe within a word opens nothing.
+      if (std::string_view("\n \t[{,:-?").find(before) != std::string_view::npos) quote = c;
+    } else if (c == '$' && text.substr(at).starts_with("${")) {
+      const size_t end = variable_end(text, at);
+      if (end == std::string_view::npos) continue;
+      for (; at < end; ++at) out[at] = hide(text[at]);
+      --at;
     }
-    const size_t line = text.rfind('\n', at) == std::string_view::npos ? 0 : text.rfind('\n', at) + 1;
-    const bool in_quotes = ends_in_quotes(text.substr(line, at - line));
-    for (size_t i = at; i < end; ++i) {
-      const bool quote = text[i] == '"' || text[i] == '\'';
-      if (!(in_quotes && quote)) out[i] = hide(text[i]);
-    }
-    at = end;
   }
   return out;
 }
@@ -385,7 +377,7 @@ class TreeBuilder : public YAML::EventHandler {
   /// A scalar or nothing, complete.
   void finish(Node node, YAML::anchor_t anchor) {
     hold_limits({1, 1, node.scalar.size()}, node.place);
-    if (!at_key() && node.is_scalar() && node.scalar.find("${") != std::string::npos) {
+    if (node.is_scalar() && node.scalar.find("${") != std::string::npos) {
       Filler filler(variables_, node.place, problems_);
       node.scalar = filler.fill(node.scalar);
       node.secret = filler.secret();

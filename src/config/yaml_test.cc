@@ -123,6 +123,12 @@ TEST(Yaml, VariablesNeedNoQuotesInFlowMaps) {
   EXPECT_EQ(root.find("p")->find("list")->items[1].scalar, "y");
 }
 
+TEST(Yaml, VariablesStandInTextOfManyLines) {
+  EXPECT_EQ(value("\"x\n  ${A:{1}, [2]: #3} ' y\""), "x {1}, [2]: #3 ' y");
+  EXPECT_EQ(value("|\n  x\n  ${A:{1}, [2]: #3}\n"), "x\n{1}, [2]: #3\n");
+  EXPECT_EQ(value(">-\n  it's ${HOST}\n  \\x"), "it's db.example \\x");
+}
+
 TEST(Yaml, SaysWhichVariableIsMissing) {
   EXPECT_EQ(mistakes("a: ${WAREHOUSE}\n"),
             "f.yaml:1:4: variable `WAREHOUSE` is not set (set it, or write ${WAREHOUSE:default})\n");

@@ -1,0 +1,43 @@
+"""Each tests/fuzz/NAME_fuzz.cc under libFuzzer with the address sanitizer for FUZZ_SECONDS (default 120), where there is a clang with its runtime."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
+# What each one is made of, so that all of it is instrumented.
+TARGETS = {
+    "yaml": (["src/config/yaml.cc", "src/config/yaml_text.cc", "src/spec/node.cc", "src/base/env.cc", "src/base/error.cc", "src/base/path.cc"],
+             ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
+}
+
+
+def clang():
+    for name in ("clang++-19", "clang++", "clang++-14"):
+        if shutil.which(name):
+            return name
+    pytest.skip("no clang++ here")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_fuzz(name, tmp_path):
+    sources, libraries, seeds = TARGETS[name]
+    arrow = subprocess.run([ROOT / "scripts/fetch", "arrow"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    program = tmp_path / name
+    built = subprocess.run([clang(), "-std=c++20", "-g", "-O1", "-w", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-Isrc",
+                            "-I", f"{arrow}/include", f"tests/fuzz/{name}_fuzz.cc", *sources, *libraries, "-o", program],
+                           cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    if "libclang_rt" in built.stderr:
+        pytest.skip("this clang has no fuzzer runtime (libclang-rt-19-dev)")
+    assert built.returncode == 0, built.stderr
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for i, seed in enumerate(seeds):
+        shutil.copy(seed, corpus / str(i))
+    dictionary = ROOT / f"tests/fuzz/{name}.dict"
+    ran = subprocess.run([program, corpus, f"-dict={dictionary}", f"-max_total_time={SECONDS}", "-max_len=2000", "-timeout=10", f"-artifact_prefix={tmp_path}/"],
+                         stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, errors="replace")
+    assert ran.returncode == 0, ran.stdout[-4000:]
