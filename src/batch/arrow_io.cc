@@ -15,6 +15,7 @@ class Output final : public arrow::io::OutputStream {
   explicit Output(trommel::OutputStream& stream) : stream_(stream) { set_mode(arrow::io::FileMode::WRITE); }
   using arrow::io::OutputStream::Write;
   arrow::Status Write(const void* data, int64_t bytes) override {
+    if (closed_) return arrow::Status::Invalid("closed");
     const auto done = stream_.append({static_cast<const uint8_t*>(data), static_cast<size_t>(bytes)});
     if (!done) return to_arrow(done.error());
     written_ += bytes;

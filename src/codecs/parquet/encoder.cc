@@ -1,0 +1,249 @@
+#include <arrow/api.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/memory_pool.h>
+#include <arrow/util/byte_size.h>
+#include <arrow/util/compression.h>
+#include <fmt/format.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/exception.h>
+#include <parquet/metadata.h>
+#include <parquet/properties.h>
+
+#include <algorithm>
+
+#include "batch/arrow_io.h"
+#include "codecs/parquet/encodings.h"
+#include "codecs/parquet/parquet.h"
+
+namespace trommel {
+
+enum class ParquetCompression { zstd, snappy, gzip, lz4, none };
+template <>
+struct EnumNames<ParquetCompression> {
+  static constexpr EnumName<ParquetCompression> list[] = {{"zstd", ParquetCompression::zstd},
+                                                          {"snappy", ParquetCompression::snappy},
+                                                          {"gzip", ParquetCompression::gzip},
+                                                          {"lz4", ParquetCompression::lz4},
+                                                          {"none", ParquetCompression::none}};
+};
+
+enum class ParquetEncodings { smallest, plain };
+template <>
+struct EnumNames<ParquetEncodings> {
+  static constexpr EnumName<ParquetEncodings> list[] = {{"smallest", ParquetEncodings::smallest},
+                                                        {"plain", ParquetEncodings::plain}};
+};
+
+namespace {
+
+struct ParquetConfig {
+  ParquetCompression compression = ParquetCompression::zstd;
+  std::optional<int64_t> compression_level;
+  int64_t row_group_rows = 512 * 1024;
+  ByteSize row_group_bytes{128 << 20};
+  ParquetEncodings encodings = ParquetEncodings::smallest;
+
+  arrow::Compression::type codec() const {
+    switch (compression) {
+      case ParquetCompression::zstd:
+        return arrow::Compression::ZSTD;
+      case ParquetCompression::snappy:
+        return arrow::Compression::SNAPPY;
+      case ParquetCompression::gzip:
+        return arrow::Compression::GZIP;
+      case ParquetCompression::lz4:
+        return arrow::Compression::LZ4;
+      case ParquetCompression::none:
+        return arrow::Compression::UNCOMPRESSED;
+    }
+    return arrow::Compression::UNCOMPRESSED;
+  }
+  std::optional<int> level() const {
+    if (compression_level) return static_cast<int>(*compression_level);
+    return compression == ParquetCompression::zstd ? std::optional(3) : std::nullopt;
+  }
+
+  static const Spec<ParquetConfig>& spec();
+};
+
+void check_level(const ParquetConfig& config, const Node& node, Problems& problems) {
+  if (!config.compression_level) return;
+  const Node* level = node.find("compression_level");
+  const Place& place = level ? level->place : node.place;
+  const bool zstd = config.compression == ParquetCompression::zstd;
+  if (!zstd && config.compression != ParquetCompression::gzip) {
+    problems.add(place, "compression_level is for zstd and gzip only");
+  } else if (const int64_t most = zstd ? 22 : 9; *config.compression_level < 1 || *config.compression_level > most) {
+    problems.add(place, fmt::format("compression_level is out of range: {}", *config.compression_level),
+                 fmt::format("1 to {}", most));
+  }
+}
+
+void check_row_groups(const ParquetConfig& config, const Node& node, Problems& problems) {
+  const auto place = [&](const char* name) { return node.find(name) ? node.find(name)->place : node.place; };
+  if (config.row_group_rows < 1) problems.add(place("row_group_rows"), "row_group_rows must be at least 1");
+  if (config.row_group_bytes.bytes < 1) problems.add(place("row_group_bytes"), "row_group_bytes must be at least 1");
+}
+
+const Spec<ParquetConfig>& ParquetConfig::spec() {
+  static const auto spec =
+      Spec<ParquetConfig>("parquet", "Apache Parquet: columns, compressed, with their types")
+          .field("compression", &ParquetConfig::compression, "how pages are compressed")
+          .field("compression_level", &ParquetConfig::compression_level,
+                 "higher is smaller and slower; zstd without it: 3", {.example = "9"})
+          .field("row_group_rows", &ParquetConfig::row_group_rows, "rows in a row group at most")
+          .field(
+              "row_group_bytes", &ParquetConfig::row_group_bytes,
+              "bytes that a row group may take in memory while it is written; never more than the run's memory allows")
+          .field("encodings", &ParquetConfig::encodings,
+                 "smallest tries the encodings on each column's first rows; plain uses only dictionaries and plain "
+                 "values, "
+                 "for readers that know no others")
+          .check(check_level)
+          .check(check_row_groups);
+  return spec;
+}
+
+/// Rows are handed to the column writers in pieces of about this size: large enough to keep two threads busy on
+/// different columns, small enough to stay in the processor's cache.
+constexpr int64_t piece_rows = 32 * 1024;
+constexpr int64_t piece_bytes_max = 16 << 20;
+
+class ParquetEncoder : public Encoder {
+ public:
+  ParquetEncoder(OutputStream& out, Schema schema, ParquetConfig config, int threads, int64_t memory)
+      : out_(arrow_output(out)),
+        schema_(std::move(schema)),
+        config_(config),
+        threads_(threads),
+        bytes_max_(std::min(config.row_group_bytes.bytes, std::max<int64_t>(memory * 3 / 4, 1))),
+        piece_bytes_(std::clamp<int64_t>(memory / 8, 64 << 10, piece_bytes_max)),
+        pool_(arrow::default_memory_pool()) {}
+
+  ~ParquetEncoder() override { abandon(); }
+
+  Result<> write(const arrow::RecordBatch& rows) override {
+    if (rows.num_rows() == 0) return {};
+    pending_.push_back(arrow::RecordBatch::Make(schema_, rows.num_rows(), rows.columns()));
+    pending_rows_ += rows.num_rows();
+    pending_bytes_ += bytes_of(rows);
+    return pending_rows_ >= piece_rows || pending_bytes_ >= piece_bytes_ ? flush() : Result<>{};
+  }
+
+  Result<> finish() override {
+    TRY(flush());
+    if (!writer_) TRY(open(nullptr));
+    TRY(done(writer_->Close()));
+    rows_ = writer_->metadata()->num_rows();
+    writer_.reset();
+    return {};
+  }
+
+  int64_t rows() const override { return rows_; }
+  size_t memory() const override { return static_cast<size_t>(pool_.bytes_allocated() + pending_bytes_); }
+
+ private:
+  static int64_t bytes_of(const arrow::RecordBatch& rows) {
+    const auto bytes = arrow::util::ReferencedBufferSize(rows);
+    return bytes.ok() ? *bytes : arrow::util::TotalBufferSize(rows);
+  }
+
+  static Result<> done(const arrow::Status& status) {
+    if (status.ok()) return {};
+    return tl::unexpected(from_arrow(status, "writing parquet"));
+  }
+
+  Result<> flush() {
+    if (pending_.empty()) return {};
+    auto rows = one_batch();
+    if (!rows.ok()) return tl::unexpected(from_arrow(rows.status(), "writing parquet"));
+    if (!writer_) TRY(open(*rows));
+    if (group_full_) {
+      TRY(done(writer_->NewBufferedRowGroup()));
+      group_full_ = false;
+    }
+    TRY(done(writer_->WriteRecordBatch(**rows)));
+    pending_.clear();
+    rows_ += pending_rows_;
+    pending_rows_ = pending_bytes_ = 0;
+    // A new group is opened only when there are rows for it, so that no file ends in an empty one.
+    group_full_ = pool_.bytes_allocated() >= bytes_max_;
+    return {};
+  }
+
+  arrow::Result<Rows> one_batch() const {
+    if (pending_.size() == 1) return pending_.front();
+    return arrow::ConcatenateRecordBatches(pending_, arrow::default_memory_pool());
+  }
+
+  Result<> open(const Rows& first) {
+    parquet::WriterProperties::Builder properties;
+    properties.memory_pool(&pool_)->created_by("trommel")->compression(config_.codec());
+    properties.max_row_group_length(config_.row_group_rows)->enable_store_decimal_as_integer();
+    properties.enable_page_checksum();  // zstd unpacks many a flipped bit without a word
+    if (const auto level = config_.level()) properties.compression_level(*level);
+    if (config_.encodings == ParquetEncodings::smallest && first &&
+        (first->num_rows() >= encoding_sample_rows || pending_bytes_ >= piece_bytes_)) {
+      EncodingTrial trial{config_.codec(), config_.level().value_or(0), config_.row_group_rows};
+      ASSIGN(const auto encodings, choose_encodings(first->Slice(0, encoding_sample_rows), trial));
+      for (int i = 0; i < schema_->num_fields(); ++i) {
+        const auto encoding = encodings[static_cast<size_t>(i)];
+        const std::string& name = schema_->field(i)->name();
+        if (encoding == ColumnEncoding::dictionary) continue;
+        properties.disable_dictionary(name)->encoding(name,
+                                                      static_cast<parquet::Encoding::type>(parquet_encoding(encoding)));
+      }
+    }
+    parquet::ArrowWriterProperties::Builder arrow_properties;
+    arrow_properties.store_schema()->set_use_threads(threads_ > 1);
+    auto writer =
+        parquet::arrow::FileWriter::Open(*schema_, &pool_, out_, properties.build(), arrow_properties.build());
+    if (!writer.ok()) return tl::unexpected(from_arrow(writer.status(), "writing parquet"));
+    writer_ = std::move(*writer);
+    return {};
+  }
+
+  /// Arrow writes a footer when a writer is destroyed; a file that was given up gets none that could pass for a whole
+  /// one.
+  void abandon() {
+    if (!writer_) return;
+    (void)out_->Close();
+    writer_.reset();
+  }
+
+  std::shared_ptr<arrow::io::OutputStream> out_;
+  Schema schema_;
+  ParquetConfig config_;
+  int threads_;
+  int64_t bytes_max_;
+  int64_t piece_bytes_;
+  arrow::ProxyMemoryPool pool_;  ///< counts what the column writers hold: pages, dictionaries, hash tables
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  std::vector<Rows> pending_;
+  int64_t pending_rows_ = 0;
+  int64_t pending_bytes_ = 0;
+  int64_t rows_ = 0;
+  bool group_full_ = false;
+};
+
+}  // namespace
+
+EncoderKind parquet_encoder() {
+  EncoderKind kind;
+  kind.name = "parquet";
+  kind.extensions = {"parquet", "pq"};
+  kind.spec = &ParquetConfig::spec().info();
+  kind.check = [](const Node& settings, const Schema&, Problems& problems) {
+    ParquetConfig::spec().parse(settings, problems);
+  };
+  kind.open = [](OutputStream& out, const Schema& schema, const Node& settings, int threads,
+                 int64_t memory) -> Result<std::unique_ptr<Encoder>> {
+    Problems problems;
+    const ParquetConfig config = ParquetConfig::spec().parse(settings, problems);
+    if (!problems.empty()) return config_error("parquet", problems.text());
+    return std::make_unique<ParquetEncoder>(out, schema, config, threads, memory);
+  };
+  return kind;
+}
+
+}  // namespace trommel

@@ -1,0 +1,87 @@
+// What every component of a kind keeps, as checks that its tests call. Each gives the promises that were broken, a line
+// each: none is right.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "component/outlet.h"
+#include "component/sink.h"
+#include "component/source.h"
+
+namespace trommel {
+
+/// An outlet that keeps all that it is given. One thread at a time.
+class KeepingOutlet : public Outlet {
+ public:
+  struct Kept {
+    std::string row;  ///< its values as text
+    std::string split;
+    Position position = 0;
+    auto operator<=>(const Kept&) const = default;
+  };
+
+  void emit(Batch batch) override;
+  void reject(const Batch& batch, std::span<const Refusal> refusals) override;
+  void reject(const Block& block, std::span<const RawRefusal> refusals) override;
+  void filtered(int64_t count) override { filtered_rows += count; }
+  void deduplicated(int64_t count) override { deduplicated_rows += count; }
+  void expanded(int64_t count) override { expanded_rows += count; }
+  void combined(int64_t in, int64_t out) override { combined_rows += in - out; }
+  void misfit(const Block& block, Misfit misfit) override;
+
+  /// Rows handed to it in any way.
+  int64_t accounted() const;
+
+  std::vector<Batch> batches;
+  std::vector<Kept> rows;
+  std::vector<std::string> rejects;  ///< `code column value`
+  std::vector<Misfit> misfits;
+  int64_t filtered_rows = 0, deduplicated_rows = 0, expanded_rows = 0, combined_rows = 0;
+};
+
+/// Every row of a batch as text, columns parted by ` | `.
+std::vector<std::string> rows_as_text(const arrow::RecordBatch& rows);
+
+/// Reads a source from beginning to end, splits in order. Stops at the first error.
+Result<> read_all(Source& source, KeepingOutlet& outlet);
+
+/// `bind` makes the same source again, aiming at blocks of so many bytes. Checked for each size:
+/// the splits, and their order, are the same each time; ids are unique; the rows, their positions, rejects and counts
+/// are the same as at any other size; blocks follow each other; decoding them in another order and twice gives the same
+/// rows; `open` at any piece's `next` gives what came after it; the schema of each batch is the source's; a decoder's
+/// own count is what it handed over.
+std::vector<std::string> broken_source_promises(
+    const std::function<Result<std::shared_ptr<Source>>(int64_t block_bytes)>& bind,
+    const std::vector<int64_t>& block_sizes);
+
+/// Output files in a folder, without temporaries: for tests of file sinks.
+class PlainOutputFiles : public OutputFiles {
+ public:
+  PlainOutputFiles(Env& env, Epoch epoch) : env_(env), epoch_(epoch) {}
+  Result<std::unique_ptr<OutputFile>> create(const std::string& path) override;
+  Epoch epoch() const override { return epoch_; }
+
+  struct Made {
+    std::string path;
+    int64_t rows = -1;  ///< as the sink said
+    bool closed = false;
+  };
+  const std::vector<Made>& made() const { return made_; }
+  int64_t rows() const;
+
+ private:
+  class File;
+  Env& env_;
+  Epoch epoch_;
+  std::vector<Made> made_;
+};
+
+/// Writes `batches` through a new sink and finishes it. Checked: every file was closed and told its rows; together they
+/// hold all rows; a second `finish` makes no further file.
+std::vector<std::string> broken_file_sink_promises(FileSink& sink, const std::vector<Batch>& batches,
+                                                   PlainOutputFiles& files);
+
+}  // namespace trommel

@@ -1,0 +1,431 @@
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "component/columns.h"
+#include "connectors/files/files.h"
+#include "connectors/files/input_file.h"
+#include "connectors/files/settings.h"
+
+namespace trommel {
+
+enum class Unpack { automatic, none, gzip, zip };
+template <>
+struct EnumNames<Unpack> {
+  static constexpr EnumName<Unpack> list[] = {
+      {"auto", Unpack::automatic}, {"none", Unpack::none}, {"gzip", Unpack::gzip}, {"zip", Unpack::zip}};
+};
+
+namespace {
+
+constexpr size_t sampled_well_max = 20;       ///< files that are sampled in full when a pipeline is bound
+constexpr size_t sampled_lightly_max = 1000;  ///< then so many by their first bytes; others when they are opened
+constexpr SampleSize light_sample = {64 << 10, 64 << 10, 2, 32 << 10};
+constexpr int content_is_clear = 80;  ///< from this certainty on the bytes decide and not the extension
+constexpr size_t notes_max = 20;
+
+struct FilesConfig {
+  std::vector<std::string> path;
+  std::optional<std::string> format;
+  Unpack compression = Unpack::automatic;
+
+  static const Spec<FilesConfig>& spec() {
+    static const auto spec =
+        Spec<FilesConfig>("files", "Reads files of any known format, packed or not")
+            .field("path", &FilesConfig::path,
+                   "files to read: `*`, `?`, `[a-z]`, `{a,b}` and `**` match many, `a.zip!b.csv` names a file in an "
+                   "archive, `-` is standard input",
+                   {.example = "input/**/*.csv", .required = true})
+            .field("format", &FilesConfig::format,
+                   "what the files hold; left out: what their bytes and then their names say", {.example = "csv"})
+            .field("compression", &FilesConfig::compression, "how the files are packed; auto goes by their first bytes")
+            .scalar_is("path");
+    return spec;
+  }
+  std::optional<Packing> packing() const {
+    switch (compression) {
+      case Unpack::automatic:
+        return std::nullopt;
+      case Unpack::none:
+        return Packing::plain;
+      case Unpack::gzip:
+        return Packing::gzip;
+      case Unpack::zip:
+        return Packing::zip;
+    }
+    return std::nullopt;
+  }
+};
+
+std::string extension_of(const std::string& name) {
+  std::string file = name_of(name.substr(name.rfind('!') + 1));
+  if (file.ends_with(".gz")) file.resize(file.size() - 3);
+  const size_t dot = file.rfind('.');
+  std::string extension = dot == std::string::npos ? "" : file.substr(dot + 1);
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return extension;
+}
+
+/// Tells an error while reading apart from a file that somebody changes meanwhile.
+class WatchedReader : public Reader {
+ public:
+  WatchedReader(Env& env, InputFile input, std::unique_ptr<Reader> reader)
+      : env_(env), input_(std::move(input)), reader_(std::move(reader)) {}
+
+  Result<Piece> read() override {
+    auto piece = reader_->read();
+    if (!piece || piece->then == Next::ended) TRY(check_unchanged(env_, input_));
+    return piece;
+  }
+
+ private:
+  Env& env_;
+  InputFile input_;
+  std::unique_ptr<Reader> reader_;
+};
+
+class FilesSource : public Source {
+ public:
+  FilesSource(const std::vector<FormatKind>& formats, FilesConfig config, Node settings,
+              std::optional<Contract> contract, const BindContext& context)
+      : formats_(formats),
+        config_(std::move(config)),
+        settings_(std::move(settings)),
+        contract_(std::move(contract)),
+        env_(*context.env),
+        folder_(context.folder),
+        spool_folder_(context.state_folder + "/input"),
+        block_bytes_(context.memory.block) {}
+
+  Result<> bind(Problems& problems) {
+    if (config_.format && kind_named(*config_.format) == nullptr) return unknown_format(problems);
+    TRY(scan());
+    const std::vector<std::string> chosen = chosen_for_sampling();
+    std::vector<const SpecInfo*> specs;
+    for (const std::string& id : chosen) TRY(choose_kind(known_.at(id)));
+    for (const auto& [id, known] : known_) {
+      if (known.kind && std::find(specs.begin(), specs.end(), known.kind->spec) == specs.end())
+        specs.push_back(known.kind->spec);
+    }
+    if (settings_.is_map())
+      check_spec_keys(merged_spec(FilesConfig::spec().info(), specs), settings_, "files", problems);
+    if (!problems.empty()) return {};
+    for (const std::string& id : chosen) {
+      TRY(look(known_.at(id), problems));
+      if (!problems.empty()) return {};
+    }
+    return unify();
+  }
+
+  Result<std::vector<Split>> discover() override {
+    const std::lock_guard lock(mutex_);
+    TRY(scan());
+    std::vector<Split> out;
+    for (const std::string& id : order_) out.push_back(known_.at(id).input.split);
+    return out;
+  }
+
+  Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position at) override {
+    const std::lock_guard lock(mutex_);
+    auto found = known_.find(split->id);
+    if (found == known_.end()) {
+      return external_error(split->name, "the file is gone or has changed since it was found",
+                            "put it back, or start again with --reset");
+    }
+    Known& known = found->second;
+    TRY(look_late(known));
+    std::unique_ptr<InputStream> stream;
+    std::shared_ptr<RandomFile> random;
+    if (known.kind->needs_random) {
+      ASSIGN(random, open_input_at_any_place(env_, known.input));
+    } else {
+      if (known.input.pipe && !guessed()) known.input.pipe->forget();
+      ASSIGN(stream, open_input(env_, known.input, at));
+    }
+    ASSIGN(auto reader, known.format->open(std::move(split), std::move(stream), std::move(random), at, block_bytes_));
+    return std::make_unique<WatchedReader>(env_, known.input, std::move(reader));
+  }
+
+  /// Files stay where they are; taking them away (`after: delete`, `after: move`) would be done here.
+  Result<> durable(const Split&, Position, bool) override { return {}; }
+
+  Schema schema() const override { return rows_; }
+  bool guessed() const override { return !contract_; }
+
+  Result<> widen(std::span<const Misfit> misfits) override {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& id : order_) {
+      Known& known = known_.at(id);
+      TRY(look_late(known));
+      if (known.kind->needs_random) continue;
+      ASSIGN(auto stream, open_input(env_, known.input, 0));
+      TRY(known.format->widen(std::move(stream)));
+    }
+    const Schema before = rows_;
+    TRY(unify());
+    // A type that did not hold a value and is still the same (a large integer beside doubles): text holds everything.
+    for (const Misfit& misfit : misfits) {
+      const auto now = rows_->GetFieldByName(misfit.column);
+      const auto then = before->GetFieldByName(misfit.column);
+      if (now && then && same_type(*now->type(), *then->type())) as_text_.push_back(misfit.column);
+    }
+    return as_text_.empty() ? Result<>{} : unify();
+  }
+
+  std::vector<std::string> notes() const override {
+    std::vector<std::string> out;
+    std::vector<std::pair<std::string, std::vector<std::string>>> by_note;
+    for (const std::string& id : order_) {
+      const Known& known = known_.at(id);
+      const std::string& name = known.input.split.name;
+      if (known.input.pipe && guessed())
+        out.push_back(name + ": kept in " + spool_folder_ + " while it is read, since its types are guesses");
+      if (!known.format) continue;
+      for (std::string& note : known.format->notes()) {
+        const auto same =
+            std::find_if(by_note.begin(), by_note.end(), [&](const auto& entry) { return entry.first == note; });
+        if (same == by_note.end()) {
+          by_note.push_back({std::move(note), {name}});
+        } else {
+          same->second.push_back(name);
+        }
+      }
+    }
+    for (const auto& [note, files] : by_note) {
+      std::string which = files.front();
+      if (files.size() > 1) which += fmt::format(" and {} more", files.size() - 1);
+      out.push_back(which + ": " + note);
+    }
+    out.insert(out.end(), notes_.begin(), notes_.end());
+    if (out.size() > notes_max) {
+      const size_t more = out.size() - notes_max;
+      out.resize(notes_max);
+      out.push_back(fmt::format("and {} notes more", more));
+    }
+    return out;
+  }
+
+ private:
+  struct Known {
+    InputFile input;
+    const FormatKind* kind = nullptr;
+    std::shared_ptr<FileFormat> format;
+    bool light = false;  ///< to be sampled by its first bytes only
+  };
+
+  const FormatKind* kind_named(const std::string& name) const {
+    const auto found =
+        std::find_if(formats_.begin(), formats_.end(), [&](const FormatKind& kind) { return kind.name == name; });
+    return found == formats_.end() ? nullptr : &*found;
+  }
+
+  Result<> unknown_format(Problems& problems) const {
+    std::vector<std::string> names;
+    for (const FormatKind& kind : formats_) names.push_back(kind.name);
+    const std::string near = did_you_mean(*config_.format, names);
+    const Node* node = settings_.find("format");
+    problems.add(node ? node->place : settings_.place, "unknown format `" + *config_.format + "`",
+                 near.empty() ? "known here: " + joined(names, ", ") : "did you mean `" + near + "`?");
+    return {};
+  }
+
+  /// Looks for files; those known already stay as they are.
+  Result<> scan() {
+    const FindInputs where{&env_, folder_, spool_folder_, config_.packing(), &pipes_};
+    std::vector<InputFile> found;
+    for (const std::string& pattern : config_.path) {
+      ASSIGN(auto inputs, find_inputs(where, pattern));
+      if (inputs.empty()) return no_match(pattern);
+      std::move(inputs.begin(), inputs.end(), std::back_inserter(found));
+    }
+    order_.clear();
+    std::map<std::string, Known> now;
+    for (InputFile& input : found) {
+      const std::string id = input.split.id;
+      if (now.contains(id)) continue;  // two patterns found it
+      order_.push_back(id);
+      const auto before = known_.find(id);
+      now[id] = before == known_.end() ? Known{std::move(input), nullptr, nullptr, false} : std::move(before->second);
+    }
+    known_ = std::move(now);
+    return {};
+  }
+
+  tl::unexpected<Error> no_match(const std::string& pattern) const {
+    const std::string path = join_path(folder_, pattern);
+    std::string folder = folder_of(path);
+    while (folder.find_first_of("*?[{") != std::string::npos || !env_.exists(folder)) {
+      const std::string above = folder_of(folder);
+      if (above == folder) break;
+      folder = above;
+    }
+    std::vector<std::string> names;
+    if (const auto entries = env_.list(folder)) {
+      for (const FileInfo& entry : *entries) names.push_back(name_of(entry.path) + (entry.is_directory ? "/" : ""));
+    }
+    const std::string near = did_you_mean(name_of(path), names);
+    if (names.size() > 8) {
+      names.resize(8);
+      names.push_back("...");
+    }
+    const std::string hint = !near.empty()   ? "did you mean " + near + "?"
+                             : names.empty() ? folder + " is empty"
+                                             : folder + " holds " + joined(names, ", ");
+    return external_error(pattern, "no file matches " + path, hint);
+  }
+
+  /// Spread over the list, so that files that differ by date or place all have their say.
+  std::vector<std::string> chosen_for_sampling() {
+    const size_t well = std::min(order_.size(), sampled_well_max);
+    const size_t all = std::min(order_.size(), sampled_lightly_max);
+    std::vector<size_t> picked;
+    for (size_t i = 0; i < all; ++i) picked.push_back(all == 1 ? 0 : i * (order_.size() - 1) / (all - 1));
+    std::vector<std::string> out;
+    for (size_t i = 0; i < picked.size(); ++i) {
+      out.push_back(order_[picked[i]]);
+      // Of each stretch of picked files, the first is sampled well.
+      known_.at(out.back()).light = i != 0 && i * well / all == (i - 1) * well / all;
+    }
+    return out;
+  }
+
+  Result<Sample> sample_of(const Known& known) const {
+    return take_sample(env_, known.input, known.light ? light_sample : SampleSize{});
+  }
+
+  Result<> choose_kind(Known& known) {
+    if (known.kind) return {};
+    if (config_.format) {
+      known.kind = kind_named(*config_.format);
+      return {};
+    }
+    SampleSize head = light_sample;
+    head.pieces = 0;
+    ASSIGN(const Sample sample, take_sample(env_, known.input, head));
+    const std::string extension = extension_of(sample.name);
+    int best = 0;
+    const FormatKind* by_extension = nullptr;
+    for (const FormatKind& kind : formats_) {
+      const auto& named = kind.extensions;
+      if (!by_extension && std::find(named.begin(), named.end(), extension) != named.end()) by_extension = &kind;
+      const int sure = kind.recognise(sample);
+      if (sure > best) {
+        best = sure;
+        known.kind = &kind;
+      }
+    }
+    if (best < content_is_clear && by_extension) known.kind = by_extension;
+    // An empty file of no known name has no content to go by either; a format for text reads it as no rows.
+    if (!known.kind && sample.whole && sample.pieces.front().empty()) known.kind = &formats_.front();
+    if (!known.kind)
+      return config_error(sample.name, "neither its bytes nor its name tell what it holds", "say `format:`");
+    return {};
+  }
+
+  Result<> look(Known& known, Problems& problems) {
+    if (known.format) return {};
+    TRY(choose_kind(known));
+    ASSIGN(const Sample sample, sample_of(known));
+    std::shared_ptr<RandomFile> random;
+    if (known.kind->needs_random) {
+      ASSIGN(random, open_input_at_any_place(env_, known.input));
+    }
+    ASSIGN(known.format,
+           known.kind->look(sample, random, settings_for(settings_, *known.kind->spec), contract_, problems));
+    return {};
+  }
+
+  /// A file that was not looked at when the pipeline was bound must fit what was found out then.
+  Result<> look_late(Known& known) {
+    if (known.format) return {};
+    Problems problems;
+    TRY(look(known, problems));
+    const std::string& name = known.input.split.name;
+    if (!problems.empty()) return config_error(name, problems.text());
+    const FileColumns columns{name, known.format->schema()};
+    if (contract_) {
+      TRY(unify_columns({columns}, *contract_));
+    } else if (const auto extra = match_columns(*rows_, *columns.schema).extra; !extra.empty()) {
+      return data_error(name, "it has columns that no file had when the pipeline was bound: " + joined(extra, ", "),
+                        "give a contract that names them");
+    }
+    return retarget(known);
+  }
+
+  Result<> unify() {
+    std::vector<FileColumns> columns;
+    for (const std::string& id : order_) {
+      const Known& known = known_.at(id);
+      if (known.format) columns.push_back({known.input.split.name, known.format->schema()});
+    }
+    ASSIGN(auto unified, contract_ ? unify_columns(columns, *contract_) : unify_columns(columns));
+    if (unified.rows->num_fields() == 0) {
+      return data_error(joined(config_.path, ", "), "no columns: there is nothing in these files",
+                        "a contract names the columns that they would have");
+    }
+    rows_ = std::move(unified.rows);
+    notes_ = std::move(unified.notes);
+    for (const std::string& column : as_text_) {
+      const int at = rows_->GetFieldIndex(column);
+      if (at >= 0) rows_ = *rows_->SetField(at, rows_->field(at)->WithType(arrow::utf8()));
+    }
+    for (auto& [id, known] : known_) {
+      if (known.format) TRY(retarget(known));
+    }
+    return {};
+  }
+
+  Result<> retarget(Known& known) {
+    const ColumnMap map = match_columns(*rows_, *known.format->schema());
+    return known.format->target(rows_, map.from_column, contract_, guessed());
+  }
+
+  const std::vector<FormatKind> formats_;
+  const FilesConfig config_;
+  const Node settings_;
+  const std::optional<Contract> contract_;
+  Env& env_;
+  const std::string folder_;
+  const std::string spool_folder_;
+  const int64_t block_bytes_;
+  std::mutex mutex_;  ///< lanes open splits at the same time
+  std::map<std::string, std::vector<InputFile>> pipes_;
+  std::map<std::string, Known> known_;
+  std::vector<std::string> order_;  ///< ids as the paths stand in order
+  Schema rows_;
+  std::vector<std::string> notes_;
+  std::vector<std::string> as_text_;  ///< columns that no narrower type was right for
+};
+
+}  // namespace
+
+SourceKind files_source(std::vector<FormatKind> formats) {
+  std::vector<const SpecInfo*> specs;
+  for (const FormatKind& kind : formats) specs.push_back(kind.spec);
+  const auto spec = std::make_shared<const SpecInfo>(merged_spec(FilesConfig::spec().info(), specs));
+  SourceKind kind;
+  kind.spec = spec.get();
+  kind.bind = [formats = std::move(formats), spec](const Node& settings, const std::optional<Contract>& contract,
+                                                   const BindContext& context,
+                                                   Problems& problems) -> Result<std::shared_ptr<Source>> {
+    Problems found;
+    const SpecInfo& own = FilesConfig::spec().info();
+    FilesConfig config = FilesConfig::spec().parse(settings.is_map() ? settings_for(settings, own) : settings, found);
+    std::shared_ptr<FilesSource> source;
+    if (found.empty()) {
+      source = std::make_shared<FilesSource>(formats, std::move(config), settings, contract, context);
+      TRY(source->bind(found));
+    } else if (settings.is_map()) {
+      check_spec_keys(*spec, settings, "files", found);
+    }
+    problems.add(found);
+    if (!found.empty()) return std::shared_ptr<Source>();
+    return std::shared_ptr<Source>(std::move(source));
+  };
+  return kind;
+}
+
+}  // namespace trommel
