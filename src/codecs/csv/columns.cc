@@ -166,7 +166,7 @@ struct ParseDate64 : ParseDate32 {
   }
 };
 
-/// Microseconds to the unit of the type; finer than the unit is refused, not cut off.
+/// Microseconds and nanoseconds to the unit of the type; finer than the unit is refused, not cut off.
 struct InUnit {
   explicit InUnit(arrow::TimeUnit::type unit) {
     if (unit == arrow::TimeUnit::SECOND) divide = 1000000;
@@ -175,10 +175,12 @@ struct InUnit {
   }
   int64_t divide = 1, multiply = 1;
   template <class Int>
-  bool operator()(int64_t us, Int& value) const {
+  bool operator()(int64_t us, int32_t ns, Int& value) const {
     if (divide != 1 && us % divide != 0) return false;
+    if (ns != 0 && multiply == 1) return false;
     int64_t scaled = 0;
-    if (__builtin_mul_overflow(us / divide, multiply, &scaled)) return false;
+    if (__builtin_mul_overflow(us / divide, multiply, &scaled) || __builtin_add_overflow(scaled, int64_t{ns}, &scaled))
+      return false;
     value = static_cast<Int>(scaled);
     return true;
   }
@@ -197,13 +199,14 @@ struct ParseTimestamp {
   Zone zone;
   bool operator()(const char* at, size_t size, int64_t& value) const {
     int64_t us = 0;
+    int32_t ns = 0;
     if (pattern.empty()) {
-      if (!parse_timestamp(at, size, layout, zone, us)) return false;
+      if (!parse_timestamp(at, size, layout, zone, us, &ns)) return false;
     } else {
       bool zoned = false;
-      if (!parse_by_pattern({at, size}, pattern, us, zoned) || (zoned && zone == Zone::none)) return false;
+      if (!parse_by_pattern({at, size}, pattern, us, zoned, &ns) || (zoned && zone == Zone::none)) return false;
     }
-    return unit(us, value);
+    return unit(us, ns, value);
   }
 };
 
@@ -217,15 +220,16 @@ struct ParseTime {
   InUnit unit;
   bool operator()(const char* at, size_t size, Int& value) const {
     int64_t us = 0;
+    int32_t ns = 0;
     bool zoned = false;
     size_t used = 0;
     if (!pattern.empty()) {
-      if (!parse_by_pattern({at, size}, pattern, us, zoned)) return false;
+      if (!parse_by_pattern({at, size}, pattern, us, zoned, &ns)) return false;
       us = (us % 86400000000 + 86400000000) % 86400000000;
-    } else if (strict ? !parse_time(at, size, us) : !(parse_time_front(at, size, us, used) && used == size)) {
+    } else if (strict ? !parse_time(at, size, us, &ns) : !(parse_time_front(at, size, us, used, &ns) && used == size)) {
       return false;
     }
-    return unit(us, value);
+    return unit(us, ns, value);
   }
 };
 

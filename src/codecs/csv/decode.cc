@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "simdjson.h"
 
@@ -27,11 +28,12 @@ std::string shown(std::string_view value) {
 class Work {
  public:
   Work(const DecodePlan& plan, const Block& block, const char* data, size_t size, Index& index)
-      : plan_(plan), block_(block), data_(data), size_(size), index_(index), finder_(data, size, plan.dialect, index) {}
+      : plan_(plan), block_(block), data_(data), size_(size), index_(index) {}
 
   Result<int64_t> run(Outlet& outlet) {
     index_block(data_, size_, plan_.dialect, index_);
     records_ = static_cast<int64_t>(index_.row_count());
+    finder_.emplace(data_, size_, plan_.dialect, index_);
     sort_rows();
     if (!good_.empty()) {
       ASSIGN(Batch batch, convert());
@@ -52,7 +54,7 @@ class Work {
  private:
   /// Which rows are whole, which are refused as they stand, which are none.
   void sort_rows() {
-    const bool clean = simdjson::validate_utf8(data_, size_) && std::memchr(data_, 0, size_) == nullptr;
+    const FieldFinder& finder = *finder_;
     const auto columns = static_cast<size_t>(plan_.file_columns);
     size_t broken = 0;
     good_.reserve(index_.row_count());
@@ -61,25 +63,31 @@ class Work {
         refuse_broken(index_.broken[broken++]);
         continue;
       }
-      const size_t fields = index_.fields(row);
-      if (fields != columns || columns == 0) {
-        if (fields == 1 && finder_.blank(row)) {
+      switch (finder.judge(row, columns)) {
+        case RowVerdict::good:
+          good_.push_back(static_cast<uint32_t>(row));
+          break;
+        case RowVerdict::blank:
           --records_;
-          continue;
-        }
-        if (!plan_.dialect.pad || fields > columns) {
+          break;
+        case RowVerdict::ragged: {
+          const size_t fields = index_.fields(row);
           refuse(row, "ragged", fmt::format("{} field{}, expected {}", fields, fields == 1 ? "" : "s", columns));
-          continue;
+          break;
         }
+        case RowVerdict::not_utf8:
+          refuse(row, "encoding", "not valid UTF-8");
+          break;
+        case RowVerdict::has_nul:
+          refuse(row, "nul", "a NUL byte in the row");
+          break;
       }
-      if (!clean && refuse_bytes(row)) continue;
-      good_.push_back(static_cast<uint32_t>(row));
     }
   }
 
   void refuse(size_t row, const char* code, std::string reason, std::string column = {}, std::string value = {}) {
     const size_t begin = index_.rows[row].start;
-    refusals_.push_back({static_cast<int64_t>(begin), static_cast<int64_t>(finder_.content_end(row) - begin), code,
+    refusals_.push_back({static_cast<int64_t>(begin), static_cast<int64_t>(finder_->content_end(row) - begin), code,
                          std::move(column), std::move(value), std::move(reason)});
   }
 
@@ -103,21 +111,6 @@ class Work {
     refusals_.push_back(std::move(refusal));
   }
 
-  /// The block has bytes that no row may hold: does this one?
-  bool refuse_bytes(size_t row) {
-    const size_t begin = index_.rows[row].start;
-    const std::string_view text(data_ + begin, finder_.content_end(row) - begin);
-    if (!simdjson::validate_utf8(text.data(), text.size())) {
-      refuse(row, "encoding", "not valid UTF-8");
-      return true;
-    }
-    if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
-      refuse(row, "nul", fmt::format("a NUL byte at byte {} of the row", nul));
-      return true;
-    }
-    return false;
-  }
-
   Result<Batch> convert() {
     std::vector<std::unique_ptr<Column>> columns;
     for (size_t i = 0; i < plan_.columns.size(); ++i) {
@@ -130,8 +123,8 @@ class Work {
       const std::span<const uint32_t> rows(good_.data() + begin, std::min(kTile, good_.size() - begin));
       for (size_t i = 0; i < columns.size(); ++i) {
         if (plan_.columns[i].from < 0) continue;
-        finder_.fields(rows, static_cast<size_t>(plan_.columns[i].from), static_cast<size_t>(plan_.file_columns),
-                       fields.data());
+        finder_->fields(rows, static_cast<size_t>(plan_.columns[i].from), static_cast<size_t>(plan_.file_columns),
+                        fields.data());
         columns[i]->take(data_, fields.data(), rows.size(), failures_);
       }
     }
@@ -172,8 +165,8 @@ class Work {
   const char* data_;
   size_t size_;
   Index& index_;
-  FieldFinder finder_;
-  std::vector<uint32_t> good_;  ///< places in index_.rows
+  std::optional<FieldFinder> finder_;  ///< once there is an index
+  std::vector<uint32_t> good_;         ///< places in index_.rows
   std::vector<Failure> failures_;
   std::vector<uint8_t> keep_;
   std::vector<RawRefusal> refusals_;
@@ -225,6 +218,13 @@ Result<std::shared_ptr<arrow::Buffer>> padded(const std::shared_ptr<arrow::Buffe
   return std::shared_ptr<arrow::Buffer>(std::move(*copy));
 }
 
+FieldFinder::FieldFinder(const char* data, size_t size, const Dialect& dialect, const Index& index)
+    : data_(data),
+      size_(size),
+      dialect_(dialect),
+      index_(index),
+      clean_(simdjson::validate_utf8(data, size) && std::memchr(data, 0, size) == nullptr) {}
+
 size_t FieldFinder::content_end(size_t row) const {
   const size_t begin = index_.rows[row].start;
   size_t end = index_.fields(row) > 0 ? index_.ends[index_.rows[row + 1].first - 1] : index_.rows[row + 1].start;
@@ -232,7 +232,17 @@ size_t FieldFinder::content_end(size_t row) const {
   return end;
 }
 
-bool FieldFinder::blank(size_t row) const { return content_end(row) == index_.rows[row].start; }
+RowVerdict FieldFinder::judge(size_t row, size_t columns) const {
+  const size_t fields = index_.fields(row), begin = index_.rows[row].start;
+  if (fields != columns) {
+    if (fields == 1 && content_end(row) == begin) return RowVerdict::blank;
+    if (!dialect_.pad || fields > columns) return RowVerdict::ragged;
+  }
+  if (clean_) return RowVerdict::good;
+  const size_t length = content_end(row) - begin;
+  if (!simdjson::validate_utf8(data_ + begin, length)) return RowVerdict::not_utf8;
+  return std::memchr(data_ + begin, 0, length) == nullptr ? RowVerdict::good : RowVerdict::has_nul;
+}
 
 void FieldFinder::fields(std::span<const uint32_t> rows, size_t column, size_t columns, Span* out) const {
   const uint32_t* ends = index_.ends.get();

@@ -25,15 +25,22 @@ std::shared_ptr<const Decoder> make_decoder(DecodePlan plan);
 /// `bytes`, or a copy that has kPadding readable bytes behind it.
 Result<std::shared_ptr<arrow::Buffer>> padded(const std::shared_ptr<arrow::Buffer>& bytes);
 
+enum class RowVerdict : uint8_t {
+  good,
+  blank,   ///< no row at all: its line holds nothing
+  ragged,  ///< more or fewer fields than there are columns
+  not_utf8,
+  has_nul,
+};
+
 /// Fields of the column `column` of `rows`, whose fields are those of `index`.
 class FieldFinder {
  public:
-  FieldFinder(const char* data, size_t size, const Dialect& dialect, const Index& index)
-      : data_(data), size_(size), dialect_(dialect), index_(index) {}
+  FieldFinder(const char* data, size_t size, const Dialect& dialect, const Index& index);
   /// `rows` name places in index.rows. Rows that are too short give an empty field.
   void fields(std::span<const uint32_t> rows, size_t column, size_t columns, Span* out) const;
-  /// The line of a blank row holds nothing at all.
-  bool blank(size_t row) const;
+  /// What becomes of a row (one that is not in index.broken) in a file of `columns` columns.
+  RowVerdict judge(size_t row, size_t columns) const;
   /// One past the last byte of the row, its line end left out.
   size_t content_end(size_t row) const;
 
@@ -42,6 +49,7 @@ class FieldFinder {
   size_t size_;
   const Dialect& dialect_;
   const Index& index_;
+  bool clean_;  ///< the block is UTF-8 without NUL: no need to look at rows
 };
 
 }  // namespace trommel::csv

@@ -65,6 +65,8 @@ class CsvFile : public FileFormat {
   void name_columns(const std::vector<SampleRows::Field>& first, size_t fields);
   void see_pieces(const Sample& sample, std::vector<ColumnFacts>& facts) const;
   void see_rows(const SampleRows& sample, size_t from, std::vector<ColumnFacts>& facts) const;
+  Result<> see_block(const Block& block, Index& index, std::vector<ColumnFacts>& facts) const;
+  const std::vector<std::string>& known_nulls() const { return settings_.nulls ? *settings_.nulls : no_nulls_; }
   void guess_types(const std::vector<ColumnFacts>& facts, std::string_view of_what);
   void accept_markers(const std::vector<ColumnFacts>& facts, std::string_view of_what);
   ReaderOptions reader_options(Position at, int64_t block_bytes) const;
@@ -73,6 +75,7 @@ class CsvFile : public FileFormat {
   std::optional<Contract> contract_;
   Dialect dialect_;
   std::vector<FileColumn> columns_;
+  const std::vector<std::string> no_nulls_;
   std::vector<std::string> nulls_;  ///< markers, given or found
   int64_t data_begin_ = 0;          ///< bytes of BOM, skipped lines and header
   int64_t header_lines_ = 0;
@@ -222,12 +225,10 @@ void CsvFile::find_header(std::string_view text, size_t, bool whole) {
 }
 
 void CsvFile::see_rows(const SampleRows& sample, size_t from, std::vector<ColumnFacts>& facts) const {
-  const std::vector<std::string> none;
-  const std::vector<std::string>& nulls = settings_.nulls ? *settings_.nulls : none;
   for (size_t row = from; row < sample.rows.size(); ++row) {
     const auto& fields = sample.rows[row].fields;
     if (fields.size() != facts.size()) continue;
-    for (size_t i = 0; i < facts.size(); ++i) facts[i].see(fields[i].text, nulls);
+    for (size_t i = 0; i < facts.size(); ++i) facts[i].see(fields[i].text, known_nulls());
   }
 }
 
@@ -259,16 +260,16 @@ void CsvFile::accept_markers(const std::vector<ColumnFacts>& facts, std::string_
     int64_t times = 0;
     size_t columns = 0;
     for (size_t i = 0; i < facts.size(); ++i) {
-      times += facts[i].markers[marker];
       if (facts[i].markers[marker] == 0 || guess_type(facts[i]).type->id() == arrow::Type::STRING) continue;
+      times += facts[i].markers[marker];
       ++columns;
       if (columns <= 3) seen += (columns > 1 ? ", " : "") + columns_[i].name;
       if (columns == 4) seen += ", …";
     }
     if (columns == 0) continue;
     nulls_.emplace_back(kMarkers[marker]);
-    type_notes_.push_back(fmt::format("null marker {} (seen in {}, {} times in all{})", kMarkers[marker], seen,
-                                      number_text(times), of_what));
+    type_notes_.push_back(fmt::format("null marker {} (seen in {}, {} time{}{})", kMarkers[marker], seen,
+                                      number_text(times), times == 1 ? "" : "s", of_what));
   }
 }
 
@@ -359,42 +360,46 @@ Result<std::unique_ptr<Reader>> CsvFile::open(std::shared_ptr<const Split> split
   return make_reader(std::move(split), decoder_, std::move(stream), reader_options(at, block_bytes));
 }
 
-Result<> CsvFile::widen(std::unique_ptr<InputStream> stream) {
-  auto split = std::make_shared<Split>();
-  const auto reader = make_reader(split, decoder_, std::move(stream), reader_options(0, 4 << 20));
-  std::vector<ColumnFacts> facts(columns_.size());
-  const std::vector<std::string> none;
-  const std::vector<std::string>& nulls = settings_.nulls ? *settings_.nulls : none;
-  Index index;
-  std::vector<Span> fields;
-  while (true) {
-    ASSIGN(const Reader::Piece piece, reader->read());
-    if (piece.block && static_cast<int64_t>(piece.block->view().size()) == piece.block->to - piece.block->from) {
-      ASSIGN(const auto bytes, padded(piece.block->bytes));
-      const char* data = reinterpret_cast<const char*>(bytes->data());
-      const auto size = static_cast<size_t>(bytes->size());
-      index_block(data, std::min(size, piece.block->view().size()), dialect_, index);
-      const FieldFinder finder(data, piece.block->view().size(), dialect_, index);
-      std::vector<uint32_t> rows;
-      for (uint32_t row = 0; row < index.row_count(); ++row) {
-        const size_t count = index.fields(row);
-        if (count == facts.size() ||
-            (dialect_.pad && count > 0 && count < facts.size() && !(count == 1 && finder.blank(row))))
-          rows.push_back(row);
-      }
-      fields.resize(rows.size());
-      for (size_t i = 0; i < facts.size(); ++i) {
-        finder.fields(rows, i, facts.size(), fields.data());
-        for (const Span& field : fields) {
-          if (field.escaped) {
-            facts[i].types = 0;
-            ++facts[i].values;
-          } else {
-            facts[i].see(field.in(data), nulls);
-          }
-        }
+/// Adds what the good rows of a block say of their columns.
+Result<> CsvFile::see_block(const Block& block, Index& index, std::vector<ColumnFacts>& facts) const {
+  const size_t size = block.view().size();
+  if (static_cast<int64_t>(size) < block.to - block.from) return {};  // a line that is too long
+  ASSIGN(const auto bytes, padded(block.bytes));
+  const char* data = reinterpret_cast<const char*>(bytes->data());
+  index_block(data, size, dialect_, index);
+  const FieldFinder finder(data, size, dialect_, index);
+  std::vector<uint32_t> rows;
+  size_t broken = 0;
+  for (uint32_t row = 0; row < index.row_count(); ++row) {
+    if (broken < index.broken.size() && index.broken[broken].row == row) {
+      ++broken;
+    } else if (finder.judge(row, facts.size()) == RowVerdict::good) {
+      rows.push_back(row);
+    }
+  }
+  std::vector<Span> fields(rows.size());
+  for (size_t i = 0; i < facts.size(); ++i) {
+    if (facts[i].types == 0) continue;  // text, whatever comes
+    finder.fields(rows, i, facts.size(), fields.data());
+    for (const Span& field : fields) {
+      if (field.escaped) {
+        const std::string text = plain_text(field.in(data), dialect_) + std::string(kPadding, '\0');
+        facts[i].see(std::string_view(text).substr(0, text.size() - kPadding), known_nulls());
+      } else {
+        facts[i].see(field.in(data), known_nulls());
       }
     }
+  }
+  return {};
+}
+
+Result<> CsvFile::widen(std::unique_ptr<InputStream> stream) {
+  const auto reader = make_reader(std::make_shared<Split>(), decoder_, std::move(stream), reader_options(0, 4 << 20));
+  std::vector<ColumnFacts> facts(columns_.size());
+  Index index;
+  while (true) {
+    ASSIGN(const Reader::Piece piece, reader->read());
+    if (piece.block) TRY(see_block(*piece.block, index, facts));
     if (piece.then == Reader::Next::ended) break;
   }
   guess_types(facts, "");

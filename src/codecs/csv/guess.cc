@@ -76,6 +76,20 @@ uint64_t types_of(std::string_view text) {
   return text.size() >= 8 ? types_of_date(text) : 0;
 }
 
+/// Whether the column stays what it was, found by one parse: an answer of false says nothing.
+bool ColumnFacts::fits_as_before(std::string_view text) const {
+  int64_t whole = 0;
+  double number = 0;
+  int32_t days = 0;
+  if (types == (kInt | kDecimal | kDouble)) {
+    return text.size() <= 17 && parse_int64<true>(text.data(), text.size(), whole);
+  }
+  if (types == kDouble) return parse_double<true>(text.data(), text.size(), number);
+  if (types == (date_bit(0) | timestamp_bit(0))) return text.size() == 10 && parse_iso_date(text.data(), days);
+  if (types == timestamp_bit(0)) return parse_timestamp(text.data(), text.size(), {}, Zone::none, whole);
+  return false;
+}
+
 void ColumnFacts::see(std::string_view text, const std::vector<std::string>& nulls) {
   if (text.empty() || std::find(nulls.begin(), nulls.end(), text) != nulls.end()) {
     ++empty;
@@ -89,24 +103,13 @@ void ColumnFacts::see(std::string_view text, const std::vector<std::string>& nul
     }
   }
   ++values;
-  if (types == 0) return;
+  if (types == 0 || fits_as_before(text)) return;
   types &= types_of(text);
   if (types == 0) {
     spoiler = std::string(text.substr(0, 100));
     const std::string_view bare = text[0] == '-' ? text.substr(1) : text;
     leading_zeros = bare.size() > 1 && bare[0] == '0' && bare.find_first_not_of("0123456789") == std::string_view::npos;
   }
-}
-
-void ColumnFacts::add(const ColumnFacts& other) {
-  if (types != 0 && (types & other.types) == 0) {
-    spoiler = other.spoiler;
-    leading_zeros = other.leading_zeros;
-  }
-  types &= other.types;
-  values += other.values;
-  empty += other.empty;
-  for (size_t i = 0; i < markers.size(); ++i) markers[i] += other.markers[i];
 }
 
 TypeGuess guess_type(const ColumnFacts& facts) {

@@ -30,7 +30,9 @@ struct ColumnFacts {
   bool leading_zeros = false;  ///< and it was 007
 
   void see(std::string_view text, const std::vector<std::string>& nulls);
-  void add(const ColumnFacts& other);
+
+ private:
+  bool fits_as_before(std::string_view text) const;
 };
 
 struct TypeGuess {

@@ -20,19 +20,22 @@ bool take_number(std::string_view text, size_t& at, size_t least, size_t most, i
   return count >= least;
 }
 
-/// The digits behind the dot of seconds, as microseconds. Refused where a digit would be lost.
-bool take_fraction(std::string_view text, size_t& at, int64_t& us) {
-  us = 0;
+/// The digits behind the dot of seconds. Refused where a digit would be lost.
+bool take_fraction(std::string_view text, size_t& at, int64_t& us, int32_t* ns) {
+  int64_t number = 0;
   size_t count = 0;
   for (; at < text.size() && digit(text[at]); ++at, ++count) {
-    if (count < 6)
-      us = us * 10 + (text[at] - '0');
-    else if (text[at] != '0')
+    if (count < 9) {
+      number = number * 10 + (text[at] - '0');
+    } else if (text[at] != '0') {
       return false;
+    }
   }
   if (count == 0) return false;
-  for (; count < 6; ++count) us *= 10;
-  return true;
+  for (; count < 9; ++count) number *= 10;
+  us = number / 1000;
+  if (ns != nullptr) *ns = static_cast<int32_t>(number % 1000);
+  return ns != nullptr || number % 1000 == 0;
 }
 
 /// `Z`, `+01:00`, `+0100`, `+01`.
@@ -108,7 +111,7 @@ bool parse_date_front(const char* data, size_t size, DateLayout layout, int32_t&
   return true;
 }
 
-bool parse_time_front(const char* data, size_t size, int64_t& us, size_t& used) {
+bool parse_time_front(const char* data, size_t size, int64_t& us, size_t& used, int32_t* ns) {
   const std::string_view text(data, size);
   size_t at = 0;
   int64_t hour = 0, minute = 0, second = 0, fraction = 0;
@@ -119,7 +122,7 @@ bool parse_time_front(const char* data, size_t size, int64_t& us, size_t& used) 
     if (!take_number(text, at, 2, 2, second)) return false;
     if (at < size && text[at] == '.') {
       ++at;
-      if (!take_fraction(text, at, fraction)) return false;
+      if (!take_fraction(text, at, fraction, ns)) return false;
     }
   }
   if (hour > 23 || minute > 59 || second > 59) return false;
@@ -128,12 +131,12 @@ bool parse_time_front(const char* data, size_t size, int64_t& us, size_t& used) 
   return true;
 }
 
-bool parse_time(const char* at, size_t size, int64_t& us) {
+bool parse_time(const char* at, size_t size, int64_t& us, int32_t* ns) {
   size_t used = 0;
-  return size >= 8 && parse_time_front(at, size, us, used) && used == size;
+  return size >= 8 && parse_time_front(at, size, us, used, ns) && used == size;
 }
 
-bool parse_timestamp_slow(const char* data, size_t size, DateLayout layout, Zone zone, int64_t& us) {
+bool parse_timestamp_slow(const char* data, size_t size, DateLayout layout, Zone zone, int64_t& us, int32_t* ns) {
   const std::string_view text(data, size);
   int32_t days = 0;
   size_t at = 0, used = 0;
@@ -143,7 +146,7 @@ bool parse_timestamp_slow(const char* data, size_t size, DateLayout layout, Zone
   if (text[at] != ' ' && text[at] != 'T') return false;
   ++at;
   int64_t of_day = 0;
-  if (!parse_time_front(data + at, size - at, of_day, used)) return false;
+  if (!parse_time_front(data + at, size - at, of_day, used, ns)) return false;
   us += of_day;
   at += used;
   if (at == size) return zone != Zone::required;
@@ -206,7 +209,7 @@ std::string unknown_directive(std::string_view pattern) {
   return {};
 }
 
-bool parse_by_pattern(std::string_view text, std::string_view pattern, int64_t& us, bool& zoned) {
+bool parse_by_pattern(std::string_view text, std::string_view pattern, int64_t& us, bool& zoned, int32_t* ns) {
   int64_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, fraction = 0, offset = 0, day_of_year = 0;
   bool twelve = false, afternoon = false;
   zoned = false;
@@ -253,7 +256,7 @@ bool parse_by_pattern(std::string_view text, std::string_view pattern, int64_t& 
           fits = take_number(text, at, 1, 2, second);
           break;
         case 'f':
-          fits = take_fraction(text, at, fraction);
+          fits = take_fraction(text, at, fraction, ns);
           break;
         case 'p':
           fits = at + 1 < text.size() && (text[at + 1] | 0x20) == 'm' &&

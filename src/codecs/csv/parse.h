@@ -278,19 +278,21 @@ inline bool parse_date(const char* at, size_t size, DateLayout layout, int32_t& 
   return parse_date_front(at, size, layout, days, used) && used == size;
 }
 
-/// `HH:MM`, `HH:MM:SS`, with a fraction of 1 to 6 digits (more, if they are zeros), as microseconds of the day. `used`:
-/// how much of the text it is.
-bool parse_time_front(const char* at, size_t size, int64_t& us, size_t& used);
+/// `HH:MM`, `HH:MM:SS`, with a fraction of a second, as microseconds of the day. `used`: how much of the text it is.
+/// Here and below: digits beyond the sixth go to `ns` (0..999); without `ns`, and beyond the ninth, they must be zeros.
+bool parse_time_front(const char* at, size_t size, int64_t& us, size_t& used, int32_t* ns = nullptr);
 /// `HH:MM:SS` at least.
-bool parse_time(const char* at, size_t size, int64_t& us);
+bool parse_time(const char* at, size_t size, int64_t& us, int32_t* ns = nullptr);
 
 enum class Zone : uint8_t { none, required, either };
 
 /// Date, `T` or a blank, time, and as `zone` says `Z`, `+01:00`, `+0100`, `+01`, to microseconds since 1970 (in UTC if
 /// there is a zone). A date alone is midnight where a zone may be missing. Years 0001..9999, which all fit.
-bool parse_timestamp_slow(const char* at, size_t size, DateLayout layout, Zone zone, int64_t& us);
+bool parse_timestamp_slow(const char* at, size_t size, DateLayout layout, Zone zone, int64_t& us,
+                          int32_t* ns = nullptr);
 
-inline bool parse_timestamp(const char* at, size_t size, DateLayout layout, Zone zone, int64_t& us) {
+inline bool parse_timestamp(const char* at, size_t size, DateLayout layout, Zone zone, int64_t& us,
+                            int32_t* ns = nullptr) {
   // The usual shapes: 2013-01-01 05:00:00 and 2013-01-01T05:00:00Z.
   if (layout.iso() && ((size == 19 && zone != Zone::required) || (size == 20 && zone != Zone::none && at[19] == 'Z'))) {
     int32_t days = 0;
@@ -308,7 +310,7 @@ inline bool parse_timestamp(const char* at, size_t size, DateLayout layout, Zone
       return true;
     }
   }
-  return parse_timestamp_slow(at, size, layout, zone, us);
+  return parse_timestamp_slow(at, size, layout, zone, us, ns);
 }
 
 /// A decimal number as an integer of `scale` decimals; more decimals are taken only if they are zeros, more digits than
@@ -319,7 +321,7 @@ DecimalOutcome parse_decimal(const char* at, size_t size, int precision, int sca
 
 /// By a pattern as strptime knows it: %Y %y %m %d %H %I %M %S %f %p %z %b %B %j %%; a blank stands for any blanks. To
 /// microseconds since 1970. `zoned` says whether an offset was read (the result is then in UTC).
-bool parse_by_pattern(std::string_view text, std::string_view pattern, int64_t& us, bool& zoned);
+bool parse_by_pattern(std::string_view text, std::string_view pattern, int64_t& us, bool& zoned, int32_t* ns = nullptr);
 /// The first directive of the pattern that parse_by_pattern does not know; empty if it knows them all.
 std::string unknown_directive(std::string_view pattern);
 

@@ -97,8 +97,7 @@ size_t SampleRows::usual_fields() const {
   return usual;
 }
 
-std::unique_ptr<SampleRows> sample_rows(std::string_view text, bool whole, const Dialect& dialect, size_t limit,
-                                        bool keep_blank) {
+std::unique_ptr<SampleRows> sample_rows(std::string_view text, bool whole, const Dialect& dialect, size_t limit) {
   auto sample = std::make_unique<SampleRows>();
   sample->bytes.reserve(text.size() + kPadding);
   sample->bytes = text;
@@ -115,7 +114,7 @@ std::unique_ptr<SampleRows> sample_rows(std::string_view text, bool whole, const
       continue;
     }
     const size_t fields = index.fields(row);
-    if (!keep_blank && fields == 1 && finder.blank(row)) continue;
+    if (fields == 1 && finder.content_end(row) == index.rows[row].start) continue;
     SampleRows::Row out{index.rows[row].start, index.rows[row + 1].start, {}};
     for (size_t column = 0; column < fields; ++column) {
       const auto which = static_cast<uint32_t>(row);

@@ -38,9 +38,8 @@ struct SampleRows {
   std::string bytes;                ///< the sample with its padding
   std::vector<std::string> undone;  ///< texts of fields whose quotes had to be undone
 };
-/// At most `limit` rows. Blank lines are left out where `keep_blank` is not set.
-std::unique_ptr<SampleRows> sample_rows(std::string_view text, bool whole, const Dialect& dialect, size_t limit,
-                                        bool keep_blank = false);
+/// At most `limit` rows, blank lines left out.
+std::unique_ptr<SampleRows> sample_rows(std::string_view text, bool whole, const Dialect& dialect, size_t limit);
 
 /// Where records surely begin in a piece from the middle of a file: the first line after which three records have
 /// `fields` fields. npos if there is none.

@@ -127,7 +127,7 @@ namespace trommel {
 EncoderKind csv_encoder() {
   EncoderKind kind;
   kind.name = "csv";
-  kind.extensions = {"csv", "tsv"};
+  kind.extensions = {"csv"};
   kind.spec = &csv::write_spec().info();
   kind.open = [](OutputStream& out, const Schema& schema, const Node& settings, int,
                  int64_t) -> Result<std::unique_ptr<Encoder>> {

@@ -129,6 +129,10 @@ std::shared_ptr<arrow::Array> random_column(std::mt19937& random, int kind, int6
     case 6:
       return make.operator()<arrow::TimestampBuilder, int64_t>(
           arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), [&] { return static_cast<int64_t>(random()) * 1000000; });
+    case 12:
+      return make.operator()<arrow::TimestampBuilder, int64_t>(arrow::timestamp(arrow::TimeUnit::NANO), [&] {
+        return static_cast<int64_t>((uint64_t{random()} << 32 | random()) >> 2) - (int64_t{1} << 60);
+      });
     case 7:
       return make.operator()<arrow::Decimal128Builder, arrow::Decimal128>(
           arrow::decimal128(38, 5), [&] { return arrow::Decimal128(wide() / 4, random()); });
@@ -157,7 +161,7 @@ TEST(RoundTrip, AnyTableThroughItsContract) {
     for (size_t i = 0; i < count; ++i) {
       ContractColumn wanted;
       wanted.name = "column_" + std::to_string(i);
-      columns.push_back({wanted.name, random_column(random, static_cast<int>(random() % 12), rows, true)});
+      columns.push_back({wanted.name, random_column(random, static_cast<int>(random() % 13), rows, true)});
       wanted.type = columns.back().second->type();
       contract.columns.push_back(wanted);
     }
