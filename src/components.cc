@@ -3,6 +3,7 @@
 
 #include "transforms/check/check.h"
 #include "transforms/clean/clean.h"
+#include "transforms/sql/sql.h"
 
 namespace trommel {
 
@@ -10,6 +11,7 @@ Components all_components() {
   Components all;
   all.transforms.push_back(clean_transform());
   all.transforms.push_back(check_transform());
+  all.transforms.push_back(sql_transform());
   return all;
 }
 
