@@ -1,6 +1,10 @@
 // The list of every component, a line each. (A component that registered itself would be dropped by the linker.)
 #include "components.h"
 
+#include "codecs/csv/csv.h"
+#include "codecs/json/json.h"
+#include "codecs/parquet/parquet.h"
+#include "connectors/files/files.h"
 #include "transforms/check/check.h"
 #include "transforms/clean/clean.h"
 #include "transforms/sql/sql.h"
@@ -9,9 +13,11 @@ namespace trommel {
 
 Components all_components() {
   Components all;
+  all.sources.push_back(files_source({csv_format(), parquet_format()}));
   all.transforms.push_back(clean_transform());
   all.transforms.push_back(check_transform());
   all.transforms.push_back(sql_transform());
+  all.sinks.push_back(files_sink({parquet_encoder(), csv_encoder(), json_encoder()}));
   return all;
 }
 

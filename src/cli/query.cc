@@ -165,7 +165,10 @@ int query_verb(Session& session, const Options& options) {
   if (!problems.empty()) return session.fail(problems);
   if (!opened) return session.fail(opened.error());
   auto cursor = opened->connection->query(options.sql);
-  if (!cursor) return session.fail(cursor.error());
+  if (!cursor) {
+    session.fail(cursor.error());
+    return cursor.error().domain == Error::Domain::config ? static_cast<int>(wrong_usage) : exit_code(cursor.error());
+  }
   auto printed = options.json || options.csv ? print_for_programs(session, **cursor, options.json)
                                              : print_for_people(session, **cursor, options.limit);
   return printed ? static_cast<int>(done) : session.fail(printed.error());

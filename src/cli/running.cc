@@ -71,9 +71,7 @@ int conclude(Session& session, const RunReport& report, const RunningOptions& op
       show_sheet(session, report, options);
       return done;
     case RunReport::Outcome::nothing_new:
-      if (!options.quiet)
-        session.err.print(report.message.empty() ? "nothing new: every input was taken by an earlier run"
-                                                 : report.message);
+      if (!options.quiet) session.err.print("nothing new: " + report.message);
       return done;
     case RunReport::Outcome::refused:
       show_sheet(session, report, options);
@@ -99,11 +97,8 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   run.stop = stopping.token();
   run.ephemeral = options.ephemeral;
   run.say = [&](const std::string& line) {
-    if (options.brief && !options.quiet) {
-      session.err.print(line);
-    } else {
-      log.info(line);
-    }
+    if (!options.brief) return log.info(line);
+    if (!options.quiet) session.err.print(printable(line));
   };
   if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
   Problems problems;

@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <utility>
 
 namespace trommel::cli {
@@ -24,9 +23,9 @@ Stopping::Stopping(std::function<void()> heard) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   watcher_ = std::jthread([this, heard = std::move(heard)](const std::stop_token& ended) {
     const sigset_t waited = stop_signals();
-    const timespec moment{0, 50'000'000};
-    while (!ended.stop_requested()) {
-      const int signal = sigtimedwait(&waited, nullptr, &moment);
+    while (true) {
+      const int signal = sigwaitinfo(&waited, nullptr);
+      if (ended.stop_requested()) return;
       if (signal < 0) continue;
       if (source_.stop_requested()) std::_Exit(128 + signal);
       source_.request_stop();
@@ -37,6 +36,7 @@ Stopping::Stopping(std::function<void()> heard) {
 
 Stopping::~Stopping() {
   watcher_.request_stop();
+  pthread_kill(watcher_.native_handle(), SIGTERM);  // wakes it, and it alone
   watcher_.join();
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);

@@ -43,6 +43,7 @@ class Run {
     for (;;) {
       TRY(find_splits());
       if (splits_.empty()) return nothing_new();
+      say_guesses();
       ASSIGN(const bool again, attempt());
       if (!again) return {};
       TRY(plan(bound_));
@@ -100,6 +101,13 @@ class Run {
       }
     }
     return {};
+  }
+
+  void say_guesses() const {
+    for (const PlanNode& node : plan_.nodes) {
+      if (node.kind != PlanNode::Kind::source) continue;
+      for (const std::string& note : node.notes) say(node.name + ": " + note);
+    }
   }
 
   Result<> nothing_new() {

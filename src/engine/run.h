@@ -30,7 +30,7 @@ struct RunOptions {
   bool ephemeral = false;      ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
   std::stop_token stop;        ///< asks for a clean end
   std::function<void(const Progress&)> progress;
-  std::function<void(const std::string&)> say;  ///< one line for the log: widened types, numbers chosen for names
+  std::function<void(const std::string&)> say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names
 };
 
 struct PublishedOutput {

@@ -62,7 +62,7 @@ def test_version(trommel):
 
 def test_describe(trommel):
     listed = trommel("describe").out
-    for name in ["clean", "check", "sql", "files", "duckdb"]:
+    for name in ["clean", "check", "sql", "files"]:
         assert re.search(rf"\b{name}\b", listed)
     for component in json.loads(trommel("describe", "--json").out):
         assert trommel("describe", component["name"]).out
@@ -111,7 +111,14 @@ def test_lint_says_every_mistake_at_once(trommel):
     assert f"error: {len(places)} mistakes" in done.err
     assert [p["line"] for p in json.loads(trommel("lint", "p.yaml", "--json", expect=78).out)] == [int(line) for line, _ in places]
     for verb in ["run", "plan"]:
-        assert trommel(verb, "p.yaml", expect=78).err == done.err
+        told = trommel(verb, "p.yaml", expect=78).err.splitlines()
+        assert len(told) >= 8 and set(told[:-1]) <= set(done.err.splitlines())
+
+
+def test_lint_without_the_data(trommel):
+    trommel.write("p.yaml", "name: p\nsources: { a: { files: nowhere.csv } }\nsinks: { b: { files: out.csv } }\n")
+    done = trommel("lint", "p.yaml")
+    assert "columns were not checked" in done.err and "p.yaml: no mistake found" in done.err
 
 
 def test_missing_pipeline_file(trommel):

@@ -44,13 +44,17 @@ ColumnRules::ColumnRules(std::string name, const Type& type, const Rules& rules,
   if (rules.min) min_ = read({*rules.min}, "min");
   if (rules.max) max_ = read({*rules.max}, "max");
   if (!rules.allowed.empty()) allowed_ = read(rules.allowed, "allowed");
+  // An empty column shows what Arrow has no comparison for (lists, structs, uuid).
   const auto tried = [&](const char* rule, const ArrayPtr& bound) {
     auto nothing = arrow::MakeEmptyArray(type);
     if (!bound || !nothing.ok()) return;
     auto scalar = bound->GetScalar(0);
-    if (!scalar.ok() || !call("greater_equal", {*nothing, *scalar}))
+    const arrow::compute::SetLookupOptions set(bound);
+    const bool among = bound == allowed_;
+    if (!scalar.ok() || !(among ? call("is_in", {*nothing}, &set) : call("greater_equal", {*nothing, *scalar})))
       problems.add(place, fmt::format("column `{}` is {}, which has no `{}`", name_, type_name(*type), rule));
   };
+  tried("allowed", allowed_);
   tried("min", min_);
   tried("max", max_);
   if ((rules.min_length || rules.max_length || rules.pattern) && !is_text(*type)) {
