@@ -142,6 +142,7 @@ int plan_verb(Session& session, const Options& options) {
   session.set_variables(options.variables);
   Problems problems;
   const Pipeline pipeline = session.load(options.file, problems);
+  if (!problems.empty()) return session.fail(problems);
   auto plan = make_plan(pipeline, session.components, session.env, problems);
   if (!problems.empty()) return session.fail(problems);
   if (!plan) return session.fail(plan.error());
