@@ -4,7 +4,8 @@
 // Errors are sorted by who is to blame: a row (conversion, out of range, invalid input, constraint: domain `data`), memory, disk or interrupt (`external`),
 // the text itself (`config`: parser, binder, catalog), anything else (`internal`).
 //
-// Types on the way out: HUGEINT becomes decimal(38,0), ENUM and UUID text, TIMESTAMP_S milliseconds, ARRAY a list; the zone of a timestamp is UTC.
+// Types on the way out: HUGEINT becomes decimal(38,0), ENUM text, TIMESTAMP_S milliseconds, ARRAY a list; the zone of a timestamp is UTC;
+// a UUID inside a list or struct is text.
 // INTERVAL, UNION, BIT and TIME WITH TIME ZONE have no place in our types: asking for one is a `config` error that names the column.
 #pragma once
 
@@ -70,8 +71,8 @@ class Connection {
   /// Replaces an earlier stream of that name; ends with `unregister_stream` or the connection.
   virtual Result<> register_stream(const std::string& name, const Schema& schema, OpenRows open, int64_t rows = -1) = 0;
   virtual void unregister_stream(const std::string& name) = 0;
-  /// Inserts rows into a table that exists; columns by position, cast as INSERT does. Inside the connection's transaction, if there is one. Returns DuckDB's count.
-  virtual Result<int64_t> append(const std::string& table, const Rows& rows) = 0;
+  /// Inserts rows into `target`, a quoted table with or without a list of columns; by position, cast as INSERT does. Inside the connection's transaction, if there is one. Returns DuckDB's count.
+  virtual Result<int64_t> append(const std::string& target, const Rows& rows) = 0;
   /// Stops what this connection is running, from another thread.
   virtual void interrupt() = 0;
 };

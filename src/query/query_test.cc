@@ -165,7 +165,7 @@ TEST(Types, come_out_as_ours) {
       "['a'::ENUM('a', 'b')] AS le, 1.5 AS dec, 'x'::BLOB AS b, NULL AS n");
   ASSERT_TRUE(rows) << rows.error().text();
   EXPECT_EQ(rows->front()->schema()->ToString(),
-            "h: decimal128(38, 0)\ne: string\nu: string\ns: timestamp[ms]\nms: timestamp[ms]\nus: timestamp[us]\ntz: timestamp[us, tz=UTC]\nd: date32[day]\n"
+            "h: decimal128(38, 0)\ne: string\nu: extension<arrow.uuid>\ns: timestamp[ms]\nms: timestamp[ms]\nus: timestamp[us]\ntz: timestamp[us, tz=UTC]\nd: date32[day]\n"
             "t: time64[us]\nl: list<item: int32>\na: list<item: int32>\nm: map<string, int32>\nr: struct<x: int32>\nle: list<item: string>\n"
             "dec: decimal128(2, 1)\nb: binary\nn: int32");
   EXPECT_TRUE(rows->front()->ValidateFull().ok());

@@ -1,6 +1,7 @@
 #include "query/reference.h"
 
 #include "fmt/format.h"
+#include "query/inserter.h"
 
 namespace trommel::query {
 namespace {
@@ -19,11 +20,9 @@ Result<> fill(Database& database, const ReferenceTable& table) {
   ASSIGN(const auto connection, database.connect());
   TRY(connection->run("BEGIN"));
   TRY(create(*connection, "CREATE TABLE", table));
-  const auto keep = [&](const Batch& batch) -> Result<> {
-    TRY(connection->append(quote_name(table.name), batch.rows));
-    return {};
-  };
-  TRY(table.read(keep));
+  Inserter inserter(*connection, quote_name(table.name));
+  TRY(table.read([&](const Batch& batch) { return inserter.add(batch.rows); }));
+  TRY(inserter.finish());
   return connection->run("COMMIT");
 }
 

@@ -3,6 +3,7 @@
 #include "arrow/api.h"
 #include "arrow/c/bridge.h"
 #include "arrow/compute/cast.h"
+#include "batch/types.h"
 #include "fmt/format.h"
 
 namespace trommel::query {
@@ -100,7 +101,10 @@ Result<ResultColumns> ResultColumns::of(duckdb_connection connection, std::vecto
   if (!schema.ok()) return tl::unexpected(from_arrow(schema.status(), "DuckDB's result"));
   columns.exported_ = *schema;
   arrow::FieldVector fields;
-  for (const auto& field : columns.exported_->fields()) fields.push_back(arrow::field(field->name(), our_type(field->type())));
+  for (size_t i = 0; i < types.size(); ++i) {
+    const bool uuid = duckdb_get_type_id(types[i].get()) == DUCKDB_TYPE_UUID;
+    fields.push_back(arrow::field(names[i], uuid ? uuid_type() : our_type(columns.exported_->field(static_cast<int>(i))->type())));
+  }
   columns.ours_ = arrow::schema(std::move(fields));
   return columns;
 }
@@ -139,6 +143,10 @@ Result<Rows> ResultColumns::rows(duckdb_data_chunk chunk) const {
     const auto& type = ours_->field(i)->type();
     if (column->type()->Equals(*type)) {
       columns.push_back(column);
+    } else if (type->id() == arrow::Type::EXTENSION) {
+      ASSIGN(auto uuids, cast_column(column, type));
+      if (!uuids.refused.empty()) return internal_error("DuckDB's result", "a UUID is none: " + value_text(*column, uuids.refused.front()));
+      columns.push_back(std::move(uuids.column));
     } else if (auto data = relabelled(*column->data(), type)) {
       columns.push_back(arrow::MakeArray(data));
     } else {

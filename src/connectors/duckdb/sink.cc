@@ -1,0 +1,177 @@
+#include "connectors/duckdb/sink.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "arrow/api.h"
+#include "fmt/format.h"
+#include "query/inserter.h"
+
+namespace trommel {
+namespace {
+
+constexpr const char* epochs_table = "_trommel_epochs";
+
+/// Sinks of one file commit one after the other: DuckDB would refuse the second of two that make the same table.
+std::mutex& commit_mutex(const std::string& path) {
+  static std::mutex guard;
+  static auto* mutexes = new std::map<std::string, std::mutex>;
+  const std::lock_guard lock(guard);
+  return (*mutexes)[path];
+}
+
+class DuckdbSink : public StoreSink {
+ public:
+  explicit DuckdbSink(DuckdbTarget target) : target_(std::move(target)) {}
+
+  Guarantee guarantee() const override { return Guarantee::exactly_once; }
+
+  Result<Epoch> last_committed() override { return located(read_last_committed()); }
+
+  Result<std::vector<Refusal>> refuses(const Batch& batch) override {
+    std::vector<Refusal> out;
+    std::set<int64_t> seen;
+    for (const auto& column : target_.columns) {
+      if (column.input < 0) continue;
+      const auto& values = batch.rows->column(column.input);
+      ASSIGN(const auto cast, cast_column(values, column.type));
+      for (const int64_t row : cast.refused) {
+        if (!seen.insert(row).second) continue;
+        const auto value = value_text(*values, row);
+        out.push_back({row, "cast", column.name, value, fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value)});
+      }
+      if (column.nullable || values->null_count() == 0) continue;
+      for (int64_t row = 0; row < values->length(); ++row) {
+        if (!values->IsNull(row) || !seen.insert(row).second) continue;
+        out.push_back({row, "required", column.name, "", fmt::format("column `{}` of the table takes no NULL", column.name)});
+      }
+    }
+    std::ranges::sort(out, {}, &Refusal::row);
+    return out;
+  }
+
+  Result<int64_t> commit(Epoch epoch, Segment& segment) override {
+    const std::lock_guard lock(commit_mutex(target_.options.path));
+    return located(commit_locked(epoch, segment));
+  }
+
+ private:
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (result) return result;
+    auto error = std::move(result).error();
+    error.where = error.where.empty() || error.where == target_.options.path ? target_.name() : target_.name() + ": " + error.where;
+    return tl::unexpected(std::move(error));
+  }
+
+  std::string key() const { return fmt::format("pipeline = {} AND sink = {}", query::quote_text(target_.pipeline), query::quote_text(target_.sink)); }
+
+  /// The value of a column of this sink's row in the table of epochs; 0 when there is none.
+  Result<uint64_t> stored(query::Connection& connection, const std::string& column) const {
+    ASSIGN(const auto columns, stored_columns(connection, epochs_table));
+    if (!columns) return 0;
+    ASSIGN(const auto text, connection.value(fmt::format("SELECT {} FROM {} WHERE {}", column, epochs_table, key())));
+    return text.empty() ? 0 : std::stoull(text);
+  }
+
+  Result<Epoch> read_last_committed() const {
+    if (!target_.env->exists(target_.options.path)) return 0;
+    auto options = target_.options;
+    options.read_only = true;
+    ASSIGN(const auto database, query::Database::open(options));
+    ASSIGN(const auto connection, database->connect());
+    return stored(*connection, "epoch");
+  }
+
+  Result<int64_t> commit_locked(Epoch epoch, Segment& segment) const {
+    ASSIGN(const auto database, query::Database::open(target_.options));
+    ASSIGN(const auto connection, database->connect());
+    TRY(connection->run("BEGIN"));
+    auto done = fill(*connection, epoch, segment);
+    // What fails in COMMIT itself is rolled back by DuckDB.
+    if (done) {
+      if (auto committed = connection->run("COMMIT"); !committed) return tl::unexpected(std::move(committed).error());
+    } else {
+      (void)connection->run("ROLLBACK");
+    }
+    return done;
+  }
+
+  /// Inside the transaction.
+  Result<int64_t> fill(query::Connection& connection, Epoch epoch, Segment& segment) const {
+    TRY(connection.run(fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR, sink VARCHAR, epoch UBIGINT, rows BIGINT, committed_at TIMESTAMP)", epochs_table)));
+    ASSIGN(const Epoch last, stored(connection, "epoch"));
+    if (last > epoch) return segment.rows();
+    if (last == epoch) {
+      ASSIGN(const uint64_t rows, stored(connection, "rows"));
+      return static_cast<int64_t>(rows);
+    }
+    TRY(make_table(connection));
+    ASSIGN(const int64_t before, count(connection));
+    query::Inserter inserter(connection, fmt::format("{} ({})", query::quote_name(target_.table), filled_columns()));
+    for (Batch batch;;) {
+      ASSIGN(const bool more, segment.next(batch));
+      if (!more) break;
+      ASSIGN(const auto rows, as_stored(*batch.rows));
+      TRY(inserter.add(rows));
+    }
+    TRY(inserter.finish());
+    ASSIGN(const int64_t after, count(connection));
+    const int64_t rows = after - before;
+    TRY(connection.run(fmt::format("DELETE FROM {} WHERE {}", epochs_table, key())));
+    TRY(connection.run(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, make_timestamp({}))", epochs_table, query::quote_text(target_.pipeline),
+                                   query::quote_text(target_.sink), epoch, rows, target_.env->now_us())));
+    return rows;
+  }
+
+  Result<> make_table(query::Connection& connection) const {
+    auto ddl = create_table(target_.table, target_.columns);
+    if (target_.recreate) return connection.run(ddl.replace(0, 6, "CREATE OR REPLACE"));
+    TRY(connection.run(ddl.replace(0, 12, "CREATE TABLE IF NOT EXISTS")));
+    if (target_.write == TableWrite::append) return {};
+    const auto table = query::quote_name(target_.table);
+    // An index that was not used yet does not notice the DELETE, and calls the new rows duplicates (DuckDB 1.5.6); inserting nothing wakes it.
+    TRY(connection.run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} LIMIT 0", table, filled_columns(), filled_columns(), table)));
+    return connection.run("DELETE FROM " + table);
+  }
+
+  Result<int64_t> count(query::Connection& connection) const {
+    ASSIGN(const auto text, connection.value("SELECT count(*) FROM " + query::quote_name(target_.table)));
+    return std::stoll(text);
+  }
+
+  std::string filled_columns() const {
+    std::string out;
+    for (const auto& column : target_.columns) {
+      if (column.input >= 0) out += (out.empty() ? "" : ", ") + query::quote_name(column.name);
+    }
+    return out;
+  }
+
+  /// The rows with the table's names and types.
+  Result<Rows> as_stored(const arrow::RecordBatch& rows) const {
+    arrow::FieldVector fields;
+    arrow::ArrayVector columns;
+    for (const auto& column : target_.columns) {
+      if (column.input < 0) continue;
+      const auto& values = rows.column(column.input);
+      ASSIGN(auto cast, cast_column(values, column.type));
+      if (!cast.refused.empty()) {
+        return data_error("", fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value_text(*values, cast.refused.front())));
+      }
+      fields.push_back(arrow::field(column.name, column.type));
+      columns.push_back(std::move(cast.column));
+    }
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(), std::move(columns));
+  }
+
+  DuckdbTarget target_;
+};
+
+}  // namespace
+
+std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target) { return std::make_shared<DuckdbSink>(std::move(target)); }
+
+}  // namespace trommel

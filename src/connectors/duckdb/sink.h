@@ -1,0 +1,30 @@
+// Rows of an epoch into a table, in one transaction with the epoch's number.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "component/sink.h"
+#include "connectors/duckdb/table.h"
+#include "query/database.h"
+
+namespace trommel {
+
+enum class TableWrite { append, replace };
+
+struct DuckdbTarget {
+  query::Options options;   ///< of the file; it is opened for each use and closed after it
+  std::string table;
+  TableWrite write = TableWrite::append;
+  bool recreate = false;    ///< replace a table whose columns are others
+  std::vector<TableColumn> columns;
+  std::string pipeline, sink;  ///< whose epochs these are
+  Env* env = nullptr;
+
+  std::string name() const { return "duckdb:" + options.path + " table " + table; }
+};
+
+std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target);
+
+}  // namespace trommel
