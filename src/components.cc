@@ -4,6 +4,7 @@
 #include "codecs/csv/csv.h"
 #include "codecs/json/json.h"
 #include "codecs/parquet/parquet.h"
+#include "connectors/duckdb/duckdb.h"
 #include "connectors/files/files.h"
 #include "transforms/check/check.h"
 #include "transforms/clean/clean.h"
@@ -18,6 +19,7 @@ Components all_components() {
   all.transforms.push_back(check_transform());
   all.transforms.push_back(sql_transform());
   all.sinks.push_back(files_sink({parquet_encoder(), csv_encoder(), json_encoder()}));
+  all.sinks.push_back(duckdb_store());
   return all;
 }
 
