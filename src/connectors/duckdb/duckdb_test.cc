@@ -126,6 +126,13 @@ TEST_F(DuckdbStore, binding_makes_no_file_and_shows_the_table_it_would_make) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+TEST_F(DuckdbStore, the_first_commit_makes_the_folder_of_the_file) {
+  path_ = folder_ / "not" / "there" / "s.duckdb";
+  const auto sink = store();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "not"));
+  EXPECT_EQ(commit(*sink, 1, {students(0, 3)}), 3);
+}
+
 TEST_F(DuckdbStore, a_commit_that_is_repeated_adds_nothing) {
   const auto sink = store();
   EXPECT_EQ(commit(*sink, 1, {students(0, 3000), students(3000, 5)}), 3005);

@@ -86,6 +86,7 @@ class DuckdbSink : public StoreSink {
   }
 
   Result<int64_t> commit_locked(Epoch epoch, Segment& segment) const {
+    TRY(target_.env->make_directories(folder_of(target_.options.path)));
     ASSIGN(const auto database, query::Database::open(target_.options));
     ASSIGN(const auto connection, database->connect());
     TRY(connection->run("BEGIN"));
