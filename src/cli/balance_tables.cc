@@ -41,7 +41,8 @@ std::string source_table(const Balance& balance, int width) {
   return table.text(width);
 }
 
-std::string sink_table(const Balance& balance, int width) {
+// Of a run that was refused, what lies at a sink was never published.
+std::string sink_table(const Balance& balance, bool published, int width) {
   const std::vector<SinkLine> lines = balance.sinks();
   std::vector<Heading> shown;
   for (const Heading& heading : headings) {
@@ -50,7 +51,10 @@ std::string sink_table(const Balance& balance, int width) {
     if (any) shown.push_back(heading);
   }
   std::vector<Table::Column> columns{{"sink"}};
-  for (const Heading& heading : shown) columns.push_back({heading.name, Align::right});
+  for (const Heading& heading : shown) {
+    const bool held = heading.figure == &SinkLine::written && !published;
+    columns.push_back({held ? "held back" : heading.name, Align::right});
+  }
   columns.push_back({"balance"});
   Table table(columns);
   for (const SinkLine& line : lines) {
@@ -62,11 +66,19 @@ std::string sink_table(const Balance& balance, int width) {
   return table.text(width);
 }
 
-// Why rows were refused, by stage and reason.
-std::string reject_table(const Balance& balance, int width) {
-  Table table({{"rejected at"}, {"reason"}, {"rows", Align::right}});
+// What became of the rows that did not arrive, part by part.
+std::string loss_table(const Balance& balance, int width) {
+  Table table({{"at"}, {"what became of them"}, {"rows", Align::right}});
+  const auto add = [&](const std::string& name, const std::string& what, int64_t rows) {
+    if (rows > 0) table.add({name, what, count_text(rows)});
+  };
   for (const NodeBalance& node : balance.nodes) {
-    for (const auto& [code, rows] : node.counts.reasons) table.add({node.name, code, count_text(rows)});
+    for (const auto& [code, rows] : node.counts.reasons) add(node.name, "rejected: " + code, rows);
+    add(node.name, "filtered out", node.counts.filtered);
+    add(node.name, "equal to one that was kept", node.counts.deduplicated);
+    add(node.name, "too late", node.counts.late);
+    add(node.name, fmt::format("combined into {}", count_text(node.counts.combined_out)), node.counts.combined_in);
+    add(node.name, "more than came in", node.counts.expanded);
   }
   return table.rows() == 0 ? "" : table.text(width);
 }
@@ -89,8 +101,8 @@ std::string output_table(const RunReport& report, int width) {
 
 std::string balance_text(const RunReport& report, int width) {
   std::string out = source_table(report.balance, width);
-  for (const std::string& part :
-       {sink_table(report.balance, width), reject_table(report.balance, width), output_table(report, width)}) {
+  for (const std::string& part : {sink_table(report.balance, report.outcome == RunReport::Outcome::published, width),
+                                  loss_table(report.balance, width), output_table(report, width)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;

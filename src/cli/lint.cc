@@ -20,7 +20,8 @@ std::string problem_json(const Problem& problem) {
                      problem.place.line, problem.place.column, json_text(problem.what), json_text(problem.hint));
 }
 
-// Why the inputs cannot be looked at now, such as a file that is not there yet; that is no mistake of the pipeline file.
+// Why the inputs cannot be looked at now, such as a file that is not there yet; that is no mistake of the pipeline
+// file.
 std::optional<Error> missing_data(Session& session, const Pipeline& pipeline) {
   BindContext context;
   context.env = &session.env;

@@ -63,6 +63,19 @@ std::string set_in(const std::string& text) {
   return out + "\n";
 }
 
+// Rows that leave as they came need no second list of their columns.
+std::string columns_text(const Plan& plan, const PlanNode& node, int width) {
+  if (node.inputs.size() == 1) {
+    const PlanNode& input = plan.nodes[node.inputs.front()];
+    if (input.schema->Equals(*node.schema)) return fmt::format("  columns as from {}\n", input.name);
+  }
+  Table columns({{"column"}, {"type"}, {"NULL"}});
+  for (const auto& field : node.schema->fields()) {
+    columns.add({field->name(), type_name(*field->type()), field->nullable() ? "" : "no"});
+  }
+  return columns.text(width);
+}
+
 std::string node_text(const Session& session, const Plan& plan, size_t index, const NodeSample& sample, int64_t rows) {
   const PlanNode& node = plan.nodes[index];
   const Terminal& terminal = session.out_terminal;
@@ -74,12 +87,7 @@ std::string node_text(const Session& session, const Plan& plan, size_t index, co
   if (node.kind == PlanNode::Kind::sink) out += " to " + node.sink.target;
   out += '\n';
   for (const std::string& fact : facts_of(node)) out += set_in(fact);
-  if (node.kind != PlanNode::Kind::sink) {
-    Table columns({{"column"}, {"type"}, {"NULL"}});
-    for (const auto& field : node.schema->fields())
-      columns.add({field->name(), type_name(*field->type()), field->nullable() ? "" : "no"});
-    out += columns.text(terminal.width);
-  }
+  if (node.kind != PlanNode::Kind::sink) out += columns_text(plan, node, terminal.width);
   if (sample.rejected > 0) {
     out += terminal.paint(fmt::format("  {} of {} sample rows would be rejected here:", count_text(sample.rejected),
                                       count_text(sample.in)),

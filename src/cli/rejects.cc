@@ -49,7 +49,12 @@ int list(Session& session, const std::string& folder, const Options& options) {
     session.out("no rejects\n");
     return done;
   }
-  Table table({{"rows", Table::Align::right}, {"stage"}, {"reason"}, {"column"}, {"example"}, {"where"}});
+  Table table({{"rows", Table::Align::right},
+               {"stage"},
+               {"reason"},
+               {"column"},
+               {"example"},
+               {"where", Table::Align::left, true}});
   for (const RejectGroup& group : *groups) {
     table.add(
         {count_text(group.rows), group.stage, group.code, group.column, group.example.reason, group.example.place()});

@@ -24,7 +24,9 @@ ProgressFigures figures(const Progress& progress) {
 
 std::string outcome_line(const RunReport& report) {
   int64_t written = 0;
-  for (const SinkLine& line : report.balance.sinks()) written += line.written;
+  if (report.outcome == RunReport::Outcome::published) {
+    for (const SinkLine& line : report.balance.sinks()) written += line.written;
+  }
   const double seconds = std::max(1e-6, static_cast<double>(report.elapsed_us) / 1e6);
   return fmt::format("{} rows read, {} written, {} rejected in {} ({} rows/s, {}/s, {} at most in memory)",
                      count_text(report.balance.read()), count_text(written), count_text(report.balance.rejected()),
@@ -36,9 +38,9 @@ std::string outcome_line(const RunReport& report) {
 
 void show_first_rejects(Session& session, const RunReport& report) {
   if (report.first_rejects.empty()) return;
-  Table table({{"where"}, {"stage"}, {"reason"}, {"column"}, {"value"}});
+  Table table({{"where", Table::Align::left, true}, {"reason"}, {"column"}, {"value"}});
   for (const Reject& reject : report.first_rejects)
-    table.add({reject.place(), reject.stage, reject.reason, reject.column, reject.value});
+    table.add({reject.place(), reject.reason, reject.column, reject.value});
   session.err.print(table.text(session.err.terminal().width));
 }
 
@@ -69,19 +71,18 @@ int conclude(Session& session, const RunReport& report, const RunningOptions& op
   switch (report.outcome) {
     case RunReport::Outcome::published:
       show_sheet(session, report, options);
+      // No log is kept of them: this is where they are named.
+      if (options.ephemeral && !options.json) show_first_rejects(session, report);
       return done;
     case RunReport::Outcome::nothing_new:
       if (!options.quiet) session.err.print("nothing new: " + report.message);
       return done;
     case RunReport::Outcome::refused:
       show_sheet(session, report, options);
-      if (!options.json) show_first_rejects(session, report);
       say("error: ", Colour::red, report.message);
       return refused;
     case RunReport::Outcome::stopped:
-      say("stopped: ", Colour::yellow,
-          report.message.empty() ? "nothing of this run was published; what earlier runs published is untouched"
-                                 : report.message);
+      say("", Colour::none, report.message);
       return refused;
   }
   return internal_mistake;

@@ -11,12 +11,13 @@ namespace trommel {
 
 namespace {
 
-constexpr int gap = 2;          // cells between columns
-constexpr int narrowest = 8;    // a column is not cut below this
+constexpr int gap = 2;        // cells between columns
+constexpr int narrowest = 8;  // a column is not cut below this
 constexpr std::string_view dash = "─";
 
 int total(const std::vector<int>& widths, size_t columns) {
-  return std::accumulate(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(columns), 0) + gap * static_cast<int>(columns > 0 ? columns - 1 : 0);
+  return std::accumulate(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(columns), 0) +
+         gap * static_cast<int>(columns > 0 ? columns - 1 : 0);
 }
 
 // Takes cells from the widest columns until all fit, and gives up columns at the end when none can be cut further.
@@ -63,7 +64,8 @@ std::string Table::text(int width) const {
   const auto line = [&](const auto& cell) {
     std::string row;
     for (size_t i = 0; i < shown; ++i) {
-      const std::string text = cut_to_width(cell(i), cells[i]);
+      const std::string text =
+          columns_[i].keep_end ? cut_front_to_width(cell(i), cells[i]) : cut_to_width(cell(i), cells[i]);
       const std::string blanks(static_cast<size_t>(std::max(0, cells[i] - display_width(text))), ' ');
       if (i > 0) row += std::string(gap, ' ');
       row += columns_[i].align == Align::right ? blanks + text : text + blanks;

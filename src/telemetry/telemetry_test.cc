@@ -43,6 +43,9 @@ TEST(Terminal, CountsCells) {
   EXPECT_EQ(cut_to_width("日本語", 5), "日本…");
   EXPECT_EQ(cut_to_width("abc", 3), "abc");
   EXPECT_EQ(cut_to_width("abcd", 3), "ab…");
+  EXPECT_EQ(cut_front_to_width("abc", 3), "abc");
+  EXPECT_EQ(cut_front_to_width("in/日本.csv line 3", 9), "…v line 3");
+  EXPECT_EQ(cut_front_to_width("日本語", 4), "…語");
 }
 
 TEST(Terminal, NeverLetsTextMoveTheCursor) {

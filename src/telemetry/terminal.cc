@@ -43,10 +43,12 @@ struct Range {
 
 template <size_t N>
 bool lies_in(const std::array<Range, N>& ranges, uint32_t value) {
-  return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) { return value >= range.from && value <= range.to; });
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const Range& range) { return value >= range.from && value <= range.to; });
 }
 
-// Blocks whose letters are wide or that take no room (Unicode 15, East Asian Width and general categories Mn, Me, Cf), by whole blocks where that is close enough.
+// Blocks whose letters are wide or that take no room (Unicode 15, East Asian Width and general categories Mn, Me, Cf),
+// by whole blocks where that is close enough.
 constexpr std::array<Range, 15> wide{{{0x1100, 0x115f},
                                       {0x231a, 0x231b},
                                       {0x23e9, 0x23ec},
@@ -84,13 +86,20 @@ int width_of(const CodePoint& point) {
 
 const char* colour_code(Colour colour) {
   switch (colour) {
-    case Colour::none: return "";
-    case Colour::red: return "\x1b[1;31m";
-    case Colour::green: return "\x1b[32m";
-    case Colour::yellow: return "\x1b[33m";
-    case Colour::cyan: return "\x1b[36m";
-    case Colour::bold: return "\x1b[1m";
-    case Colour::dim: return "\x1b[2m";
+    case Colour::none:
+      return "";
+    case Colour::red:
+      return "\x1b[1;31m";
+    case Colour::green:
+      return "\x1b[32m";
+    case Colour::yellow:
+      return "\x1b[33m";
+    case Colour::cyan:
+      return "\x1b[36m";
+    case Colour::bold:
+      return "\x1b[1m";
+    case Colour::dim:
+      return "\x1b[2m";
   }
   return "";
 }
@@ -116,7 +125,8 @@ Terminal terminal_of(int fd) {
   terminal.colour = !is_set("NO_COLOR") && kind != nullptr && std::string_view(kind) != "dumb";
   winsize size{};
   if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.width = size.ws_col;
-  if (const char* columns = std::getenv("COLUMNS"); terminal.width == 0 && columns != nullptr) terminal.width = std::atoi(columns);
+  if (const char* columns = std::getenv("COLUMNS"); terminal.width == 0 && columns != nullptr)
+    terminal.width = std::atoi(columns);
   if (terminal.width <= 0) terminal.width = 80;
   return terminal;
 }
@@ -142,6 +152,18 @@ std::string cut_to_width(std::string_view text, int width) {
     at += static_cast<size_t>(point.bytes);
   }
   return std::string(text.substr(0, at)) + "…";
+}
+
+std::string cut_front_to_width(std::string_view text, int width) {
+  int left = display_width(text);
+  if (width <= 0 || left <= width) return std::string(text);
+  size_t at = 0;
+  while (at < text.size() && left > width - 1) {
+    const CodePoint point = code_point_at(text, at);
+    left -= width_of(point);
+    at += static_cast<size_t>(point.bytes);
+  }
+  return "…" + std::string(text.substr(at));
 }
 
 std::string printable(std::string_view text) {

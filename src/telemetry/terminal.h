@@ -22,12 +22,15 @@ struct Terminal {
 /// Asks the operating system and the environment (TERM, NO_COLOR, COLUMNS).
 Terminal terminal_of(int fd);
 
-/// Cells that UTF-8 text takes on a terminal: wide East Asian letters and emoji two, combining marks and control characters none.
-/// Bytes that are not UTF-8 count one each.
+/// Cells that UTF-8 text takes on a terminal: wide East Asian letters and emoji two, combining marks and control
+/// characters none. Bytes that are not UTF-8 count one each.
 int display_width(std::string_view text);
 /// The text if it fits into `width` cells, else its beginning and `…`.
 std::string cut_to_width(std::string_view text, int width);
-/// Control characters and bytes that are not UTF-8 as `\n`, `\t`, `\x1b`: text from outside never moves the cursor or changes a colour.
+/// The same for text whose end matters most: `…` and its end.
+std::string cut_front_to_width(std::string_view text, int width);
+/// Control characters and bytes that are not UTF-8 as `\n`, `\t`, `\x1b`: text from outside never moves the cursor or
+/// changes a colour.
 std::string printable(std::string_view text);
 
 /// Writes whole lines to a stream, and on a terminal keeps one live line below them. Safe to use from several threads.
