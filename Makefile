@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug test demo venv lint format format-check asan tsan soak bench clean
+.PHONY: help deps build debug test demo venv reference lint format format-check asan tsan soak bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: build venv ## Build, then run every test
 
 demo: build ## Run examples/flights on real data
 	@examples/flights/demo
+
+reference: build ## Write docs/reference from the components' own descriptions
+	@rm -rf docs/reference
+	build/release/trommel describe --all --markdown docs/reference
 
 lint: deps ## Run clang-tidy over src, or over FILES="..." (some 15 s a file)
 	@scripts/system_packages lint

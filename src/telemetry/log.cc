@@ -8,14 +8,20 @@ namespace trommel {
 
 namespace {
 
-bool needs_quotes(std::string_view value) { return value.empty() || value.find_first_of(" =\"\\\n\r\t") != std::string_view::npos; }
+bool needs_quotes(std::string_view value) {
+  return value.empty() || value.find_first_of(" =\"\\\n\r\t") != std::string_view::npos;
+}
 
 std::string value_for_line(std::string_view value) { return needs_quotes(value) ? json_text(value) : printable(value); }
 
 // Length of the UTF-8 sequence at `at`, 0 when there is none.
 size_t sequence_length(std::string_view text, size_t at) {
   const auto first = static_cast<uint8_t>(text[at]);
-  const size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  const size_t length = first < 0x80                    ? 1
+                        : first >= 0xc2 && first < 0xe0 ? 2
+                        : first >= 0xe0 && first < 0xf0 ? 3
+                        : first >= 0xf0 && first < 0xf5 ? 4
+                                                        : 0;
   if (length == 0 || at + length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((static_cast<uint8_t>(text[at + i]) & 0xc0) != 0x80) return 0;
@@ -79,7 +85,8 @@ void Log::line(Level level, std::string_view message, const Facts& facts) {
     static constexpr const char* padded[] = {"INFO ", "WARN ", "ERROR"};
     static constexpr Colour colours[] = {Colour::none, Colour::yellow, Colour::red};
     const Terminal& terminal = console_.terminal();
-    out = fmt::format("{} {} {}", terminal.paint(time, Colour::dim), terminal.paint(padded[static_cast<size_t>(level)], colours[static_cast<size_t>(level)]),
+    out = fmt::format("{} {} {}", terminal.paint(time, Colour::dim),
+                      terminal.paint(padded[static_cast<size_t>(level)], colours[static_cast<size_t>(level)]),
                       printable(message));
     for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, value_for_line(value));
   }

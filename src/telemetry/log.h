@@ -1,5 +1,5 @@
-// What happened, a line each, for people and for programs. Values from the outside never break a line; secrets do not come here:
-// who logs a setting takes Node::shown().
+// What happened, a line each, for people and for programs. Values from the outside never break a line; secrets do not
+// come here: who logs a setting takes Node::shown().
 #pragma once
 
 #include <initializer_list>

@@ -48,8 +48,10 @@ std::string duration_text(int64_t us) {
   const double seconds = static_cast<double>(us) / 1e6;
   if (seconds < 59.95) return short_number(seconds) + " s";
   const auto whole = static_cast<int64_t>(std::llround(seconds));
-  if (whole < 3600) return whole % 60 == 0 ? fmt::format("{} min", whole / 60) : fmt::format("{} min {} s", whole / 60, whole % 60);
-  return whole / 60 % 60 == 0 ? fmt::format("{} h", whole / 3600) : fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+  if (whole < 3600)
+    return whole % 60 == 0 ? fmt::format("{} min", whole / 60) : fmt::format("{} min {} s", whole / 60, whole % 60);
+  return whole / 60 % 60 == 0 ? fmt::format("{} h", whole / 3600)
+                              : fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
 std::string share_text(double share) {
@@ -69,8 +71,9 @@ std::string time_text(int64_t us) {
   const auto day = floor<days>(moment);
   const year_month_day date(day);
   const hh_mm_ss clock(moment - day);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 }  // namespace trommel

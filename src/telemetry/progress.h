@@ -12,10 +12,10 @@ namespace trommel {
 
 struct ProgressFigures {
   int64_t rows = 0;
-  int64_t bytes = 0;             ///< read so far
-  int64_t bytes_expected = -1;   ///< -1: not known, or endless
+  int64_t bytes = 0;            ///< read so far
+  int64_t bytes_expected = -1;  ///< -1: not known, or endless
   int64_t rejected = 0;
-  std::string doing;             ///< a word when it is past reading: `publishing`
+  std::string doing;  ///< a word when it is past reading: `publishing`
 };
 
 /// `123,456 rows  1.2 MB of 30 MB  4%  52,000 rows/s  8.1 MB/s  3.4 s left`. Rates are over the `window_us` before now.

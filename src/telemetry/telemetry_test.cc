@@ -128,7 +128,10 @@ TEST(Console, ShowsNoLiveLineInAFile) {
 
 TEST(Json, EscapesWhatItMust) {
   EXPECT_EQ(json_text("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\n\\u0001\"");
-  EXPECT_EQ(json_text("\xff" "é\xed\xa0\x80"), "\"\xef\xbf\xbd" "é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+  EXPECT_EQ(json_text("\xff"
+                      "é\xed\xa0\x80"),
+            "\"\xef\xbf\xbd"
+            "é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
 TEST(Progress, SaysWhatIsKnown) {

@@ -164,6 +164,19 @@ def test_run_as_json_and_quiet(trommel):
     assert silent.out == "" and silent.err == ""
 
 
+def test_query_a_store_and_the_stores_of_a_pipeline(trommel):
+    trommel.write("p.yaml", PIPELINE + "  table: { store: warehouse, table: people }\nstores:\n  warehouse: duckdb:people.duckdb\n")
+    trommel.write("in.csv", AGES)
+    assert "not there yet" in trommel("query", "p.yaml", "select 1", expect=1).err
+    trommel("run", "p.yaml", "--max-rejects", "2")
+    for store in ["people.duckdb", "duckdb:people.duckdb", "p.yaml"]:
+        asked = trommel("query", store, "select name, age from people order by age", "--json").out
+        assert [json.loads(line) for line in asked.splitlines()] == [{"name": "ann", "age": 31}, {"name": "dan", "age": 44}]
+    assert trommel("query", "p.yaml", "select count(*) as n from warehouse.people", "--csv").out == "n\n2\n"
+    for store in ["people.duckdb", "p.yaml"]:
+        assert "read-only" in trommel("query", store, "delete from people", expect=1).err
+
+
 def test_plan_shows_and_writes_nothing(trommel):
     trommel.write("p.yaml", PIPELINE)
     trommel.write("in.csv", AGES)

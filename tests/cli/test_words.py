@@ -1,6 +1,7 @@
 """What the command line says before it touches any data."""
 import json
 import os
+import pathlib
 import pty
 import re
 import subprocess
@@ -62,7 +63,7 @@ def test_version(trommel):
 
 def test_describe(trommel):
     listed = trommel("describe").out
-    for name in ["clean", "check", "sql", "files"]:
+    for name in ["clean", "check", "sql", "files", "duckdb"]:
         assert re.search(rf"\b{name}\b", listed)
     for component in json.loads(trommel("describe", "--json").out):
         assert trommel("describe", component["name"]).out
@@ -79,6 +80,25 @@ def test_describe_writes_the_reference(trommel):
     assert {"README.md", "clean.md", "check.md", "pipeline.md"} <= pages
     for page in re.findall(r"\]\((.*?)\)", trommel.read("reference/README.md")):
         assert page in pages
+
+
+def test_examples_of_components_are_linted(trommel):
+    whole = 0
+    for number, component in enumerate(json.loads(trommel("describe", "--all", "--json").out)):
+        example = component.get("example", "")
+        if re.search("^sources:", example, re.M) and re.search("^sinks:", example, re.M):
+            trommel.write(f"{number}.yaml", example)
+            trommel("lint", f"{number}.yaml")
+            whole += 1
+    assert whole >= 3
+
+
+def test_reference_is_fresh(trommel):
+    written = pathlib.Path(os.environ.get("TROMMEL_SOURCE", ".")) / "docs/reference"
+    trommel("describe", "--all", "--markdown", "reference")
+    fresh = {path.name: path.read_text() for path in (trommel.folder / "reference").iterdir()}
+    stale = {path.name: path.read_text() for path in written.glob("*.md")}
+    assert fresh == stale, "docs/reference is stale: `make reference` writes it"
 
 
 MISTAKES = """\

@@ -90,14 +90,13 @@ const Spec<CheckConfig>& check_spec() {
           .description(description)
           .example(example)
           .field("contract", &CheckConfig::contract, "the contract that rows must keep: a file, or the contract itself",
-                 {.example = "contract.yaml"})
+                 {.example = "contract.yaml", .type = "file or contract"})
           .field("rules", &CheckConfig::rules, "rules by column, or a list of rules",
-                 {.example = "{ dep_time: { min: 0, max: 2400 } }"});
+                 {.example = "{ dep_time: { min: 0, max: 2400 } }", .type = "map of column: rules, or list of rules"});
   return spec;
 }
 
-// ---- binding
-// ----------------------------------------------------------------------------------------------------------------------------
+// ---- binding ------------------------------------------------------------------------------------
 
 struct Checked {
   int from = -1;  // index in the input; -1: missing, all NULL
@@ -330,8 +329,7 @@ class Binder {
   std::vector<SqlRule> sql_;
 };
 
-// ---- running
-// ----------------------------------------------------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
 class Check : public Transform {
  public:
