@@ -1,7 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/memory_pool.h>
-#include <arrow/util/byte_size.h>
 #include <arrow/util/compression.h>
 #include <fmt/format.h>
 #include <parquet/arrow/writer.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 
 #include "batch/arrow_io.h"
+#include "batch/gather.h"
 #include "codecs/parquet/encodings.h"
 #include "codecs/parquet/parquet.h"
 
@@ -123,11 +123,8 @@ class ParquetEncoder : public Encoder {
   ~ParquetEncoder() override { abandon(); }
 
   Result<> write(const arrow::RecordBatch& rows) override {
-    if (rows.num_rows() == 0) return {};
-    pending_.push_back(arrow::RecordBatch::Make(schema_, rows.num_rows(), rows.columns()));
-    pending_rows_ += rows.num_rows();
-    pending_bytes_ += bytes_of(rows);
-    return pending_rows_ >= piece_rows || pending_bytes_ >= piece_bytes_ ? flush() : Result<>{};
+    TRY(pending_.add(arrow::RecordBatch::Make(schema_, rows.num_rows(), rows.columns())));
+    return pending_.rows() >= piece_rows || pending_.bytes() >= piece_bytes_ ? flush() : Result<>{};
   }
 
   Result<> finish() override {
@@ -140,14 +137,9 @@ class ParquetEncoder : public Encoder {
   }
 
   int64_t rows() const override { return rows_; }
-  size_t memory() const override { return static_cast<size_t>(pool_.bytes_allocated() + pending_bytes_); }
+  size_t memory() const override { return static_cast<size_t>(pool_.bytes_allocated() + pending_.bytes()); }
 
  private:
-  static int64_t bytes_of(const arrow::RecordBatch& rows) {
-    const auto bytes = arrow::util::ReferencedBufferSize(rows);
-    return bytes.ok() ? *bytes : arrow::util::TotalBufferSize(rows);
-  }
-
   static Result<> done(const arrow::Status& status) {
     if (status.ok()) return {};
     return tl::unexpected(from_arrow(status, "writing parquet"));
@@ -155,37 +147,30 @@ class ParquetEncoder : public Encoder {
 
   Result<> flush() {
     if (pending_.empty()) return {};
-    auto rows = one_batch();
-    if (!rows.ok()) return tl::unexpected(from_arrow(rows.status(), "writing parquet"));
-    if (!writer_) TRY(open(*rows));
+    const bool wide = pending_.bytes() >= piece_bytes_;
+    ASSIGN(const Rows rows, pending_.take());
+    if (!writer_) TRY(open(rows->num_rows() >= encoding_sample_rows || wide ? rows : nullptr));
     if (group_full_) {
       TRY(done(writer_->NewBufferedRowGroup()));
       group_full_ = false;
     }
-    TRY(done(writer_->WriteRecordBatch(**rows)));
-    pending_.clear();
-    rows_ += pending_rows_;
-    pending_rows_ = pending_bytes_ = 0;
+    TRY(done(writer_->WriteRecordBatch(*rows)));
+    rows_ += rows->num_rows();
     // A new group is opened only when there are rows for it, so that no file ends in an empty one.
     group_full_ = pool_.bytes_allocated() >= bytes_max_;
     return {};
   }
 
-  arrow::Result<Rows> one_batch() const {
-    if (pending_.size() == 1) return pending_.front();
-    return arrow::ConcatenateRecordBatches(pending_, arrow::default_memory_pool());
-  }
-
-  Result<> open(const Rows& first) {
+  /// `sample`: rows to try encodings on; null: too few of them.
+  Result<> open(const Rows& sample) {
     parquet::WriterProperties::Builder properties;
     properties.memory_pool(&pool_)->created_by("trommel")->compression(config_.codec());
     properties.max_row_group_length(config_.row_group_rows)->enable_store_decimal_as_integer();
     properties.enable_page_checksum();  // zstd unpacks many a flipped bit without a word
     if (const auto level = config_.level()) properties.compression_level(*level);
-    if (config_.encodings == ParquetEncodings::smallest && first &&
-        (first->num_rows() >= encoding_sample_rows || pending_bytes_ >= piece_bytes_)) {
+    if (config_.encodings == ParquetEncodings::smallest && sample) {
       EncodingTrial trial{config_.codec(), config_.level().value_or(0), config_.row_group_rows};
-      ASSIGN(const auto encodings, choose_encodings(first->Slice(0, encoding_sample_rows), trial));
+      ASSIGN(const auto encodings, choose_encodings(sample->Slice(0, encoding_sample_rows), trial));
       for (int i = 0; i < schema_->num_fields(); ++i) {
         const auto encoding = encodings[static_cast<size_t>(i)];
         const std::string& name = schema_->field(i)->name();
@@ -219,9 +204,7 @@ class ParquetEncoder : public Encoder {
   int64_t piece_bytes_;
   arrow::ProxyMemoryPool pool_;  ///< counts what the column writers hold: pages, dictionaries, hash tables
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
-  std::vector<Rows> pending_;
-  int64_t pending_rows_ = 0;
-  int64_t pending_bytes_ = 0;
+  Gather pending_;
   int64_t rows_ = 0;
   bool group_full_ = false;
 };

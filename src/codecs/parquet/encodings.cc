@@ -34,7 +34,7 @@ std::vector<Candidate> candidates(const arrow::DataType& type) {
     case arrow::Type::TIME32:
     case arrow::Type::TIME64:
     case arrow::Type::TIMESTAMP:
-      return {{dictionary, 1}, {delta, 1}, {plain, 1.02}};
+      return {{dictionary, 1}, {plain, 1}, {delta, 1.02}};
     case arrow::Type::FLOAT:
     case arrow::Type::DOUBLE:
       return {{dictionary, 1}, {plain, 1}, {byte_stream_split, 1.1}};

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "batch/gather.h"
 #include "batch/types.h"
 #include "connectors/files/files.h"
 #include "connectors/files/partition.h"
@@ -93,25 +94,28 @@ class FilesSink : public FileSink {
     if (batch.size() == 0) return {};
     ASSIGN(const std::string base, base_path(batch));
     ASSIGN(const Rows written, columns_written(*batch.rows));
-    if (plan_.partition_columns.empty()) return write_to(base, *written, files);
-    ASSIGN(const auto partitions, partition_rows(*batch.rows, plan_.partition_columns));
-    for (const Partition& partition : partitions) {
-      const auto count = static_cast<int64_t>(partition.rows.size());
-      const int64_t first = partition.rows.front();
-      Rows rows = written->Slice(first, count);
-      if (partition.rows.back() - first + 1 != count) {
-        ASSIGN(Batch taken, select(Batch{written, {}, nullptr}, partition.rows));
-        rows = std::move(taken.rows);
+    if (plan_.partition_columns.empty()) {
+      ASSIGN(const Place place, writer(base, files));
+      TRY(encode(place, *written));
+    } else {
+      ASSIGN(const auto partitions, partition_rows(*batch.rows, plan_.partition_columns));
+      for (const Partition& partition : partitions) {
+        const bool all = static_cast<int64_t>(partition.rows.size()) == batch.size();
+        Batch part{written, {}, nullptr};
+        if (!all) {
+          ASSIGN(part, select(part, partition.rows));
+        }
+        TRY(to_partition(base + "/" + partition.folder, std::move(part.rows)));
       }
-      TRY(write_to(base + "/" + partition.folder, *rows, files));
     }
-    return {};
+    return make_room(files);
   }
 
   Result<> finish(OutputFiles& files) override {
     // Somebody may wait for the one file of this name: it comes even when there are no rows.
     if (!wrote_any_ && !plan_.is_folder && plan_.path.find(source_stem) == std::string::npos)
       TRY(writer(plan_.path, files));
+    while (!waiting_.empty()) TRY(write_waiting(waiting_.begin(), files));
     while (!open_.empty()) TRY(close_oldest());
     parts_.clear();
     return {};
@@ -145,14 +149,53 @@ class FilesSink : public FileSink {
     return *picked;
   }
 
-  Result<> write_to(const std::string& key, const arrow::RecordBatch& rows, OutputFiles& files) {
-    ASSIGN(const Place place, writer(key, files));
+  /// Rows of a partition wait in memory until there are many: files opened for a few rows each would be many and small.
+  Result<> to_partition(const std::string& key, Rows rows) {
+    if (const auto open = by_key_.find(key); open != by_key_.end()) {
+      open_.splice(open_.end(), open_, open->second);
+      return encode(open->second, *rows);
+    }
+    Gather& waiting = waiting_[key];
+    memory_ -= static_cast<size_t>(waiting.bytes());
+    TRY(waiting.add(std::move(rows)));
+    memory_ += static_cast<size_t>(waiting.bytes());
+    return {};
+  }
+
+  Result<> encode(Place place, const arrow::RecordBatch& rows) {
     TRY(place->encoder->write(rows));
     memory_ -= place->memory;
     place->memory = place->encoder->memory();
     memory_ += place->memory;
-    while (static_cast<int64_t>(memory_) > plan_.memory && open_.size() > 1) TRY(close_oldest());
     return {};
+  }
+
+  /// Beyond its share of memory the sink writes the partition that most rows wait for; when none does, it closes files.
+  Result<> make_room(OutputFiles& files) {
+    while (static_cast<int64_t>(memory_) > plan_.memory) {
+      const auto most = std::max_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
+        return a.second.bytes() < b.second.bytes();
+      });
+      if (most != waiting_.end()) {
+        TRY(write_waiting(most, files));
+      } else if (open_.size() > 1) {
+        TRY(close_oldest());
+      } else {
+        break;  // the encoder itself keeps within bounds
+      }
+    }
+    return {};
+  }
+
+  using Waiting = std::map<std::string, Gather>;
+
+  Result<> write_waiting(Waiting::iterator waiting, OutputFiles& files) {
+    const std::string key = waiting->first;
+    memory_ -= static_cast<size_t>(waiting->second.bytes());
+    ASSIGN(const Rows rows, waiting->second.take());
+    waiting_.erase(waiting);
+    ASSIGN(const Place place, writer(key, files));
+    return encode(place, *rows);
   }
 
   Result<Place> writer(const std::string& key, OutputFiles& files) {
@@ -197,6 +240,7 @@ class FilesSink : public FileSink {
   const SinkPlan plan_;
   std::list<Writer> open_;  ///< the one written to longest ago first
   std::map<std::string, Place> by_key_;
+  Waiting waiting_;                       ///< partitions without an open file
   std::map<std::string, int64_t> parts_;  ///< files made so far, by key
   size_t memory_ = 0;
   bool wrote_any_ = false;

@@ -396,8 +396,9 @@ TEST_F(FilesSinkTest, TwoPartitionColumnsAndOddValues) {
 }
 
 TEST_F(FilesSinkTest, FewOpenFilesMeanMorePartsAndNoLoss) {
-  const Rows all = table(3000);
-  const auto paths = write("{ path: out, partition_by: month, open_files: 2 }", batches_of(all, 100));
+  const Rows all = table(30'000);
+  context_.memory.writers = 100'000;
+  const auto paths = write("{ path: out, partition_by: month, open_files: 2 }", batches_of(all, 1000));
   EXPECT_GT(paths.size(), 13U);
   std::vector<std::string> expected = rows_as_text(*all->RemoveColumn(1).ValueOrDie());
   std::sort(expected.begin(), expected.end());
@@ -414,8 +415,14 @@ TEST_F(FilesSinkTest, MemoryIsCappedOverAllOpenFiles) {
     most = std::max(most, bound.files->memory());
   }
   must(bound.files->finish(files));
-  EXPECT_LE(most, 3U << 20);
+  EXPECT_LE(most, 2U << 20);
   EXPECT_EQ(files.rows(), 200'000);
+}
+
+TEST_F(FilesSinkTest, ManyPartitionsOfFewRowsMakeOneFileEach) {
+  const Rows all = table(2000);
+  const auto paths = write("{ path: out, partition_by: id, open_files: 3 }", batches_of(all, 1));
+  EXPECT_EQ(paths.size(), 2000U);
 }
 
 TEST_F(FilesSinkTest, WhatCannotBeIsSaidWhenItIsBound) {

@@ -1,4 +1,4 @@
-// gzip and deflate by ISA-L, which decodes about twice as fast as zlib (docs/decisions/unpacking.md).
+// gzip and deflate by ISA-L, which decodes about twice as fast as zlib (docs/decisions/0010-unpacking.md).
 #include <fmt/format.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
