@@ -40,6 +40,7 @@ demo: build ## Run examples/flights on real data
 reference: build ## Write docs/reference from the components' own descriptions
 	@rm -rf docs/reference
 	build/release/trommel describe --all --markdown docs/reference
+	build/release/trommel describe --schema > docs/reference/pipeline.schema.json
 
 lint: deps ## Run clang-tidy over src, or over FILES="..." (some 15 s a file)
 	@scripts/system_packages lint

@@ -192,7 +192,9 @@ class ContractReader {
                         ? ""
                         : "`" + first->second + "` is the same name, as case and punctuation do not count");
     }
-    if (node.is_scalar()) {
+    if (node.unknown) {
+      // what it is was not to be had, which was told
+    } else if (node.is_scalar()) {
       read_type(node.scalar, node.place, column);
     } else {
       read_rules(node, column);
@@ -207,7 +209,7 @@ class ContractReader {
     column.nulls = text.nulls;
     column.format = text.format;
     column.doc = text.doc;
-    if (text.type) read_type(*text.type, node.find("type")->place, column);
+    if (text.type && !node.find("type")->unknown) read_type(*text.type, node.find("type")->place, column);
     if (rules.min_length && rules.max_length && *rules.min_length > *rules.max_length) {
       problems_.add(node.find("min_length") != nullptr ? node.find("min_length")->place : node.place,
                     "`min_length` of `" + column.name + "` is greater than its greatest length: " +
@@ -297,6 +299,7 @@ Contract parse_contract(const Node& node, Problems& problems) {
 
 std::optional<Contract> load_contract(Env& env, const std::string& folder, const Node& node, const Variables& variables,
                                       Problems& problems, std::string* file) {
+  if (node.unknown) return std::nullopt;
   Problems found;
   std::optional<Contract> contract;
   if (!node.is_scalar()) {
@@ -314,6 +317,8 @@ std::optional<Contract> load_contract(Env& env, const std::string& folder, const
     }
   }
   problems.add(found);
+  // Half a contract would only be broken by every file.
+  if (!found.empty()) return std::nullopt;
   return contract;
 }
 

@@ -12,14 +12,15 @@ namespace {
 /// One name is one part, whatever its kind: `from` and SQL know parts by name alone.
 class Names {
  public:
-  void add(const std::string& name, const std::string& kind, const Place& place, Problems& problems) {
+  /// The name to go on with: another one where it is taken, so that nothing is said of the wrong part.
+  std::string add(const std::string& name, const std::string& kind, const Place& place, Problems& problems) {
     if (!is_part_name(name)) {
       problems.add(place, "`" + name + "` cannot be a name", "letters, digits and _, beginning with a letter");
     }
     const auto [first, is_new] = kinds_.emplace(name, kind);
-    if (!is_new) {
-      problems.add(place, "the name `" + name + "` is used twice", "there is a " + first->second + " of that name");
-    }
+    if (is_new) return name;
+    problems.add(place, "the name `" + name + "` is used twice", "there is a " + first->second + " of that name");
+    return name + " (" + std::to_string(++taken_ + 1) + ")";
   }
 
  private:
@@ -32,6 +33,7 @@ class Names {
   }
 
   std::map<std::string, std::string> kinds_;
+  int taken_ = 0;
 };
 
 /// Reads the parts of one pipeline file; holds what all of them need.
@@ -65,7 +67,7 @@ class Loader {
   }
 
   void read_settings(const PipelineText& text, const Node& root) {
-    if (text.name) {
+    if (text.name && !root.find("name")->unknown) {
       const bool plain = std::all_of(text.name->begin(), text.name->end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
                c == '.';
@@ -107,7 +109,7 @@ class Loader {
     const std::vector<std::string>& kinds = known("stores");
     std::string address;
     for (const Node::Entry& entry : node.entries) {
-      if (entry.name == "kind" || (kind != nullptr && entry.name == "path")) continue;
+      if (entry.name == "kind" || entry.name == "path") continue;
       if (kind == nullptr && std::find(kinds.begin(), kinds.end(), entry.name) != kinds.end() &&
           node.entries.size() == 1) {
         kind = path = &entry.value;
@@ -125,6 +127,7 @@ class Loader {
     if (path == nullptr) problems_.add(node.place, "store `" + name + "` needs `path`");
     if (kind == nullptr || path == nullptr) return {};
     for (const Node* part : {kind, path}) {
+      if (part->unknown) return {};
       if (part->is_scalar()) continue;
       wrong_type(*part, part == kind ? "kind" : "path", "text", problems_);
       return {};
@@ -133,6 +136,7 @@ class Loader {
   }
 
   std::string checked_address(const std::string& address, const Node& node) {
+    if (node.unknown) return {};
     const std::vector<std::string>& kinds = known("stores");
     const std::string kind = address.substr(0, address.find(':'));
     if (address.find(':') == std::string::npos || std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
@@ -153,9 +157,8 @@ class Loader {
   // ---- parts ----
 
   Part new_part(const std::string& name, const std::string& kind, const Place& place) {
-    names_.add(name, kind, place, problems_);
     Part part;
-    part.name = name;
+    part.name = names_.add(name, kind, place, problems_);
     part.place = part.from_place = place;
     return part;
   }
@@ -218,7 +221,7 @@ class Loader {
     for (const auto& setting : text.components)
       part.settings.entries.push_back({setting.key, setting.place, setting.value});
     const Node& store = *node.find("store");
-    if (!store.is_scalar()) return;  // told by the spec
+    if (!store.is_scalar() || store.unknown) return;  // told already
     if (const auto named = stores_.find(store.scalar); named != stores_.end()) {
       part.store_name = named->first;
       part.store = named->second;

@@ -379,7 +379,9 @@ class TreeBuilder : public YAML::EventHandler {
     hold_limits({1, 1, node.scalar.size()}, node.place);
     if (node.is_scalar() && node.scalar.find("${") != std::string::npos) {
       Filler filler(variables_, node.place, problems_);
+      const size_t told = problems_.size();
       node.scalar = filler.fill(node.scalar);
+      node.unknown = problems_.size() > told;
       node.secret = filler.secret();
     }
     if (node.is_scalar() && address_has_password(node.scalar)) node.secret = true;

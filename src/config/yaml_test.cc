@@ -137,6 +137,17 @@ TEST(Yaml, SaysWhichVariableIsMissing) {
   EXPECT_EQ(mistakes("a: 'x ${HOST'\n"), "f.yaml:1:4: `${` is not closed (write $${ for a literal ${)\n");
 }
 
+TEST(Yaml, AMissingVariableIsToldOnce) {
+  Problems problems;
+  const Node root = parse_yaml("a: ${NONE}\nb: x${NONE:y}\n", "f.yaml", none, problems);
+  EXPECT_EQ(problems.size(), 1U);
+  EXPECT_TRUE(root.find("a")->unknown);
+  EXPECT_FALSE(root.find("b")->unknown);
+  bool value = true;
+  Reads<bool>::read(*root.find("a"), "a", value, problems);
+  EXPECT_EQ(problems.size(), 1U);
+}
+
 TEST(Yaml, MarksSecrets) {
   const Node root = parsed(
       "url: mysql://root:hunter2@host/db\npassword: hunter2\napi_key: k\ntokenizer: plain\nkey: plain\n"

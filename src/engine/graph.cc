@@ -133,7 +133,7 @@ class Resolver {
   }
 
   void check_unread() {
-    if (!broken_.empty()) return;
+    if (!problems_.empty()) return;  // whoever should read it may be what is wrong
     std::set<std::string> read;
     for (const auto& inputs : graph_.transform_inputs) read.insert(inputs.begin(), inputs.end());
     for (const auto& inputs : graph_.sink_inputs) read.insert(inputs.begin(), inputs.end());

@@ -25,6 +25,7 @@ struct Node {
   std::string scalar;          ///< after ${VAR} was filled in
   bool quoted = false;         ///< a quoted scalar is a string, whatever it looks like
   bool secret = false;         ///< came (in part) from a secret: never printed; shown as `***`
+  bool unknown = false;        ///< a variable in it could not be had, which was told: what it is not is not told again
   std::vector<Node> items;     ///< of a list
   std::vector<Entry> entries;  ///< of a map, in the order of the file; names are unique (the loader refuses others)
 

@@ -93,6 +93,7 @@ constexpr Unit time_units[] = {{"w", int64_t{7} * 86'400'000'000},
 std::vector<std::string> field_names(const SpecInfo& info) {
   std::vector<std::string> names;
   for (const FieldInfo& field : info.fields) names.push_back(field.name);
+  if (!info.open_name.empty()) names.push_back(info.open_name);
   return names;
 }
 
@@ -204,6 +205,7 @@ std::string duration_text(Duration duration) {
 
 void wrong_type(const Node& node, std::string_view name, const std::string& wanted, Problems& problems,
                 std::string hint) {
+  if (node.unknown) return;
   const std::string found = node.is_scalar() ? "`" + node.shown() + "`" : std::string(node.kind_text());
   problems.add(node.place, "`" + std::string(name) + "` must be " + wanted + ", not " + found, std::move(hint));
 }
