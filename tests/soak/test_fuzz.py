@@ -12,6 +12,10 @@ SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
 TARGETS = {
     "yaml": (["src/config/yaml.cc", "src/config/yaml_text.cc", "src/spec/node.cc", "src/base/env.cc", "src/base/error.cc", "src/base/path.cc"],
              ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
+    "csv": (sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", "codecs/csv", "codecs/json")
+                   for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test")),
+            ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"],
+            sorted(ROOT.glob("tests/pipelines/*/*.csv"))),
 }
 
 
@@ -28,7 +32,7 @@ def test_fuzz(name, tmp_path):
     arrow = subprocess.run([ROOT / "scripts/fetch", "arrow"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     program = tmp_path / name
     built = subprocess.run([clang(), "-std=c++20", "-g", "-O1", "-w", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-Isrc",
-                            "-I", f"{arrow}/include", f"tests/fuzz/{name}_fuzz.cc", *sources, *libraries, "-o", program],
+                            "-I", f"{arrow}/include", f"tests/fuzz/{name}_fuzz.cc", *sources, f"-L{arrow}", f"-Wl,-rpath,{arrow}", *libraries, "-o", program],
                            cwd=ROOT, stderr=subprocess.PIPE, text=True)
     if "libclang_rt" in built.stderr:
         pytest.skip("this clang has no fuzzer runtime (libclang-rt-19-dev)")

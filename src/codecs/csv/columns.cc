@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+
+#include "batch/text_value.h"
 
 namespace trommel::csv {
 
@@ -117,11 +120,9 @@ struct ParseBool {
       value = yes ? 1 : 0;
       return true;
     }
-    if (strict || size != 1) return false;
-    const char c = static_cast<char>(*at | 0x20);
-    const bool no = *at == '0' || c == 'f' || c == 'n';
-    if (!no && *at != '1' && c != 't' && c != 'y') return false;
-    value = no ? 0 : 1;
+    const auto word = strict ? std::nullopt : bool_from_text({at, size});
+    if (!word) return false;
+    value = *word ? 1 : 0;
     return true;
   }
 };
@@ -190,8 +191,9 @@ struct ParseTimestamp {
   using Value = int64_t;
   explicit ParseTimestamp(const ColumnPlan& plan)
       : layout(plan.layout), pattern(plan.pattern), unit(static_cast<const arrow::TimestampType&>(*plan.type).unit()) {
-    const bool zoned_type = !static_cast<const arrow::TimestampType&>(*plan.type).timezone().empty();
-    zone = !zoned_type ? Zone::none : plan.strict ? Zone::required : Zone::either;
+    // What was written without a zone can only be meant in UTC where the type says so.
+    const std::string& of_type = static_cast<const arrow::TimestampType&>(*plan.type).timezone();
+    zone = of_type.empty() ? Zone::none : plan.strict || of_type != "UTC" ? Zone::required : Zone::either;
   }
   DateLayout layout;
   std::string pattern;

@@ -83,7 +83,12 @@ class CsvReader : public Reader {
               line_};
     if (line_ > 0) {
       const int64_t feeds = count_byte(data(), length, '\n');
-      line_ += feeds > 0 ? feeds : count_byte(data(), length, '\r');
+      if (feeds > 0 && options_.dialect.lone_cr) {
+        // Both kinds of line ends: no tool would count them as we do, so better none than a wrong number.
+        out.line = line_ = 0;
+      } else {
+        line_ += feeds > 0 ? feeds : count_byte(data(), length, '\r');
+      }
     }
     begin_ += length;
     from_ += static_cast<int64_t>(length);

@@ -1,6 +1,6 @@
 // JSON lines: one object a row, one row a line. Written so that nothing is lost:
 // - integers and decimals are numbers with all their digits; doubles the shortest that reads back; NaN and infinities
-// are text ("NaN", "inf", "-inf")
+// are text ("nan", "inf", "-inf")
 // - dates, times, timestamps are ISO 8601 text (with `Z` where the type has a zone), binary is base64, a uuid has its
 // dashes
 // - lists are arrays, structs objects, maps objects whose names are the keys as text; NULL is null, and every column is

@@ -57,7 +57,7 @@ TEST(JsonLines, ScalarsAndNull) {
 
 TEST(JsonLines, NumbersThatJsonDoesNotHaveAreText) {
   EXPECT_EQ(written({{"d", column<arrow::DoubleBuilder, double>(arrow::float64(), {NAN, INFINITY, -INFINITY})}}),
-            "{\"d\":\"NaN\"}\n{\"d\":\"inf\"}\n{\"d\":\"-inf\"}\n");
+            "{\"d\":\"nan\"}\n{\"d\":\"inf\"}\n{\"d\":\"-inf\"}\n");
 }
 
 TEST(JsonLines, EscapesReadBack) {

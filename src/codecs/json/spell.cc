@@ -154,7 +154,7 @@ class Floats : public OfArray<Array> {
     const auto value = this->array_.Value(row);
     if (!std::isfinite(value)) {
       // JSON has no such numbers; as text they are not lost.
-      const char* word = std::isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+      const char* word = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
       if (style_ == Style::json) out += '"';
       out += word;
       if (style_ == Style::json) out += '"';
