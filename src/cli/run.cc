@@ -9,7 +9,9 @@ namespace {
 struct Options {
   std::string file, memory, max_rejects, log_format = "plain";
   std::vector<std::string> variables;
-  int64_t lanes = 0;
+  std::string block_bytes;
+  int64_t lanes = 0, batch_rows = 0;
+  std::optional<uint64_t> stepped;
   RunningOptions running;
 };
 
@@ -31,6 +33,9 @@ int run(Session& session, Options& options) {
   Pipeline pipeline = session.load(options.file, problems);
   if (!problems.empty()) return session.fail(problems);
   if (options.lanes > 0) pipeline.settings.lanes = options.lanes;
+  pipeline.settings.batch_rows = options.batch_rows;
+  if (!options.block_bytes.empty()) pipeline.settings.block_bytes = parse_byte_size(options.block_bytes)->bytes;
+  options.running.stepped = options.stepped;
   if (!options.memory.empty()) pipeline.settings.memory_bytes = parse_byte_size(options.memory)->bytes;
   if (!options.max_rejects.empty()) {
     const auto budget = parse_reject_budget(options.max_rejects);
@@ -70,6 +75,10 @@ void add_run(CLI::App& app, Session& session, Action& action) {
       ->type_name("N");
   verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
   add_variables(*verb, options->variables);
+  // What the tests vary to see that it changes nothing; an empty group is not shown in the help.
+  verb->add_option("--batch-rows", options->batch_rows)->group("");
+  verb->add_option("--block-bytes", options->block_bytes)->check(byte_size_option)->group("");
+  verb->add_option("--stepped", options->stepped)->group("");
   verb->callback([&session, &action, options] { action = [&session, options] { return run(session, *options); }; });
 }
 

@@ -97,6 +97,8 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   RunOptions run;
   run.stop = stopping.token();
   run.ephemeral = options.ephemeral;
+  run.stepped = options.stepped.has_value();
+  run.seed = options.stepped.value_or(0);
   run.say = [&](const std::string& line) {
     if (!options.brief) return log.info(line);
     if (!options.quiet) session.err.print(printable(line));

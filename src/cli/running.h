@@ -2,6 +2,7 @@
 // `convert`.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/session.h"
@@ -18,6 +19,7 @@ struct RunningOptions {
   std::string report;         ///< file for the report as JSON
   LogFormat log_format = LogFormat::plain;
   bool ephemeral = false;
+  std::optional<uint64_t> stepped;  ///< all on one thread, in an order drawn from this seed
 };
 
 /// Runs to the end and says what became of it.
