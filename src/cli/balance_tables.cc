@@ -17,9 +17,10 @@ struct Heading {
   const char* name;
   int64_t SinkLine::* figure;
 };
-constexpr std::array<Heading, 8> headings{{{"read", &SinkLine::read},
+constexpr std::array<Heading, 9> headings{{{"read", &SinkLine::read},
                                            {"expanded", &SinkLine::expanded},
                                            {"written", &SinkLine::written},
+                                           {"held back", &SinkLine::withheld},
                                            {"rejected", &SinkLine::rejected},
                                            {"filtered", &SinkLine::filtered},
                                            {"deduplicated", &SinkLine::deduplicated},
@@ -41,8 +42,7 @@ std::string source_table(const Balance& balance, int width) {
   return table.text(width);
 }
 
-// Of a run that was refused, what lies at a sink was never published.
-std::string sink_table(const Balance& balance, bool published, int width) {
+std::string sink_table(const Balance& balance, int width) {
   const std::vector<SinkLine> lines = balance.sinks();
   std::vector<Heading> shown;
   for (const Heading& heading : headings) {
@@ -52,8 +52,7 @@ std::string sink_table(const Balance& balance, bool published, int width) {
   }
   std::vector<Table::Column> columns{{"sink"}};
   for (const Heading& heading : shown) {
-    const bool held = heading.figure == &SinkLine::written && !published;
-    columns.push_back({held ? "held back" : heading.name, Align::right});
+    columns.push_back({heading.name, Align::right});
   }
   columns.push_back({"balance"});
   Table table(columns);
@@ -101,7 +100,7 @@ std::string output_table(const RunReport& report, int width) {
 
 std::string balance_text(const RunReport& report, int width) {
   std::string out = source_table(report.balance, width);
-  for (const std::string& part : {sink_table(report.balance, report.outcome == RunReport::Outcome::published, width),
+  for (const std::string& part : {sink_table(report.balance, width),
                                   loss_table(report.balance, width), output_table(report, width)}) {
     if (!part.empty()) out += "\n" + part;
   }

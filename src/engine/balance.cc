@@ -12,6 +12,7 @@ void Counts::add(const Counts& other) {
   in += other.in;
   out += other.out;
   written += other.written;
+  withheld += other.withheld;
   rejected += other.rejected;
   filtered += other.filtered;
   deduplicated += other.deduplicated;
@@ -42,6 +43,7 @@ std::vector<SinkLine> Balance::sinks() const {
       line.combined += counts.combined_in - counts.combined_out;
     }
     line.written = nodes[i].counts.written;
+    line.withheld = nodes[i].counts.withheld;
     lines.push_back(line);
   }
   return lines;
@@ -83,7 +85,7 @@ std::vector<std::string> Balance::mistakes(bool with_written) const {
         }
         break;
       case NodeBalance::Kind::sink:
-        if (with_written && c.in != c.written + left) {
+        if (with_written && c.in != c.written + c.withheld + left) {
           wrong.push_back(fmt::format("{}: in {} is not written {} + rejected {} + filtered {} + deduplicated {}", node.name, c.in, c.written, c.rejected,
                                       c.filtered, c.deduplicated));
         }

@@ -27,7 +27,7 @@ const char* kind_text(NodeBalance::Kind kind) {
 }
 
 Json counts_json(const Counts& counts) {
-  Json out = {{"read", counts.read}, {"in", counts.in}, {"out", counts.out}, {"written", counts.written}, {"rejected", counts.rejected},
+  Json out = {{"read", counts.read}, {"in", counts.in}, {"out", counts.out}, {"written", counts.written}, {"withheld", counts.withheld}, {"rejected", counts.rejected},
               {"filtered", counts.filtered}, {"deduplicated", counts.deduplicated}, {"late", counts.late}, {"expanded", counts.expanded},
               {"combined_in", counts.combined_in}, {"combined_out", counts.combined_out}};
   Json reasons = Json::object();
@@ -37,7 +37,7 @@ Json counts_json(const Counts& counts) {
 }
 
 Json line_json(const SinkLine& line) {
-  return {{"sink", line.sink}, {"read", line.read}, {"expanded", line.expanded}, {"written", line.written}, {"rejected", line.rejected},
+  return {{"sink", line.sink}, {"read", line.read}, {"expanded", line.expanded}, {"written", line.written}, {"withheld", line.withheld}, {"rejected", line.rejected},
           {"filtered", line.filtered}, {"deduplicated", line.deduplicated}, {"late", line.late}, {"combined", line.combined}, {"balanced", line.balanced()}};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/attempt.h"
 #include "engine/checkpoint.h"
@@ -243,12 +244,25 @@ class Run {
   /// Keeps the reject log of a run that publishes nothing, so that its rows can be looked at; the rest goes.
   Result<> refuse(const AttemptResult& result) {
     report_.outcome = RunReport::Outcome::refused;
+    withhold(result);
+    TRY(must_balance(true));
     for (const PreparedFile& file : result.reject_files) {
       TRY(env_.make_directories(folder_of(file.final_path)));
       TRY(env_.rename(file.temporary, refused_log()));
     }
     TRY(sweep_temporaries(env_, state_.path(), {}));
     return sweep_spool({});
+  }
+
+  /// What lies ready at the sinks is not written, and will not be.
+  void withhold(const AttemptResult& result) {
+    for (NodeBalance& node : report_.balance.nodes) {
+      if (node.kind != NodeBalance::Kind::sink) continue;
+      node.counts.withheld = std::exchange(node.counts.written, 0);
+      for (const SealedSegment& segment : result.segments) {
+        if (segment.sink == node.name) node.counts.withheld += segment.rows;
+      }
+    }
   }
 
   std::string refused_log() const { return state_.path() + "/rejects/refused.jsonl"; }
