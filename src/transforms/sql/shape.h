@@ -13,7 +13,7 @@ struct SqlShape {
   bool has_asof = false;
 };
 
-/// Row by row: the stream is scanned once and passes only projections, filters, unnest, and joins whose other side reads no stream, on the preserved side
+/// Row by row: the stream passes only projections, filters, unnest, and joins whose other side reads no stream (so it is read once), on the preserved side
 /// where there is one. That the other sides give the same rows each time is for the caller to find out (query::varies_beside). Whatever is not understood is not row by row.
 SqlShape shape_of(const query::LogicalNode& plan);
 
