@@ -17,7 +17,7 @@ struct Options {
   RunningOptions running;
 };
 
-Place command_line() { return {"(command line)", 0, 0}; }
+Place command_line() { return {on_command_line, 0, 0}; }
 
 Node text_node(const std::string& text) {
   Node node;
@@ -41,7 +41,7 @@ void put(Node& map, const std::string& name, Node value) {
 // `nulls=NA` on the command line is what `nulls: NA` is in a pipeline file; the value is YAML.
 void put_setting(Node& map, const std::string& setting, Problems& problems) {
   const size_t equals = setting.find('=');
-  Node value = parse_yaml(setting.substr(equals + 1), "(command line)", process_environment(), problems);
+  Node value = parse_yaml(setting.substr(equals + 1), on_command_line, process_environment(), problems);
   put(map, setting.substr(0, equals), std::move(value));
 }
 
@@ -72,7 +72,7 @@ class ScratchFolder {
 Pipeline pipeline_of(const Options& options, const std::string& state, Problems& problems) {
   Pipeline pipeline;
   pipeline.name = "convert";
-  pipeline.file = "(command line)";
+  pipeline.file = on_command_line;
   pipeline.folder = ".";
   pipeline.settings.state = state;
   pipeline.settings.ordered = true;

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "cli/verb.h"
 #include "engine/plan.h"
 #include "telemetry/log.h"
@@ -20,30 +18,11 @@ std::string problem_json(const Problem& problem) {
                      problem.place.line, problem.place.column, json_text(problem.what), json_text(problem.hint));
 }
 
-// Why the inputs cannot be looked at now, such as a file that is not there yet; that is no mistake of the pipeline
-// file.
-std::optional<Error> missing_data(Session& session, const Pipeline& pipeline) {
-  BindContext context;
-  context.env = &session.env;
-  context.folder = pipeline.folder;
-  for (const auto* parts : {&pipeline.sources, &pipeline.tables}) {
-    for (const Part& part : *parts) {
-      for (const SourceKind& kind : session.components.sources) {
-        if (kind.spec->name != part.component) continue;
-        Problems ignored;  // binding the whole plan says them
-        auto source = kind.bind(part.settings, part.contract, context, ignored);
-        if (!source && source.error().domain == Error::Domain::external) return source.error();
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 /// Settings that name columns are checked by binding, which looks at the data too.
 void lint_file(Session& session, const std::string& file, bool aloud, Problems& problems) {
   const size_t before = problems.size();
   const Pipeline pipeline = session.load(file, problems);
-  if (const auto missing = missing_data(session, pipeline)) {
+  if (const auto missing = session.missing_data(pipeline)) {
     if (aloud) session.warn("columns were not checked: " + missing->text());
   } else if (auto plan = make_plan(pipeline, session.components, session.env, problems); !plan) {
     problems.add(Place{file, 0, 0}, plan.error().text());

@@ -75,7 +75,7 @@ Result<> load(Session& session, query::Connection& connection, Source& source, c
 Node text_node(const std::string& text) {
   Node node;
   node.kind = Node::Kind::scalar;
-  node.place.file = "(command line)";
+  node.place.file = on_command_line;
   node.scalar = text;
   return node;
 }
@@ -85,7 +85,7 @@ Result<Opened> open_file(Session& session, const Options& options, Problems& pro
   if (files == nullptr) return internal_error("query", "no component reads files");
   Node settings;
   settings.kind = Node::Kind::map;
-  settings.place.file = "(command line)";
+  settings.place.file = on_command_line;
   settings.entries.push_back({"path", settings.place, text_node(options.from)});
   BindContext context;
   context.env = &session.env;

@@ -28,8 +28,8 @@ std::string outcome_line(const RunReport& report) {
     for (const SinkLine& line : report.balance.sinks()) written += line.written;
   }
   const double seconds = std::max(1e-6, static_cast<double>(report.elapsed_us) / 1e6);
-  return fmt::format("{} rows read, {} written, {} rejected in {} ({} rows/s, {}/s, {} at most in memory)",
-                     count_text(report.balance.read()), count_text(written), count_text(report.balance.rejected()),
+  return fmt::format("{} read, {} written, {} rejected in {} ({} rows/s, {}/s, {} at most in memory)",
+                     rows_text(report.balance.read()), count_text(written), count_text(report.balance.rejected()),
                      duration_text(report.elapsed_us),
                      count_text(static_cast<int64_t>(static_cast<double>(report.balance.read()) / seconds)),
                      bytes_text(static_cast<int64_t>(static_cast<double>(report.bytes_read) / seconds)),
@@ -50,7 +50,7 @@ void show_sheet(Session& session, const RunReport& report, const RunningOptions&
   std::string text;
   if (options.brief && lossless) {
     for (const PublishedOutput& output : report.outputs) {
-      text += fmt::format("{}: {} rows{}\n", output.name, count_text(output.rows),
+      text += fmt::format("{}: {}{}\n", output.name, rows_text(output.rows),
                           output.bytes > 0 ? ", " + bytes_text(output.bytes) : "");
     }
   } else {
@@ -101,13 +101,18 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   run.seed = options.stepped.value_or(0);
   run.say = [&](const std::string& line) {
     if (!options.brief) return log.info(line);
-    if (!options.quiet) session.err.print(printable(line));
+    if (options.quiet) return;
+    const bool of_input = line.starts_with("in: ");  // the only source of a conversion
+    session.err.print(printable(of_input ? line.substr(4) : line));
   };
   if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
   Problems problems;
   auto report = run_pipeline(pipeline, session.components, session.env, run, problems);
   progress.end();
-  if (!problems.empty()) return session.fail(problems);
+  if (!problems.empty()) {
+    const auto missing = problems.size() == 1 ? session.missing_data(pipeline) : std::nullopt;
+    return missing ? session.fail(*missing) : session.fail(problems);
+  }
   if (!report) return session.fail(report.error());
   if (!options.report.empty()) {
     if (auto written = session.env.write_text(options.report, report_json(*report) + "\n"); !written)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -70,7 +71,12 @@ int Session::fail(const Error& error) {
 
 int Session::fail(const Problems& problems) {
   err.end_live();
-  const auto sorted = problems.sorted();
+  auto sorted = problems.sorted();
+  const auto typed = std::stable_partition(
+      sorted.begin(), sorted.end(), [](const Problem& problem) { return problem.place.file == on_command_line; });
+  for (auto problem = sorted.begin(); problem != typed; ++problem) wrong(problem->what, problem->hint);
+  sorted.erase(sorted.begin(), typed);
+  if (sorted.empty()) return wrong_usage;
   for (const Problem& problem : sorted) {
     const std::string place = problem.place.text();
     const std::string hint =
@@ -81,6 +87,23 @@ int Session::fail(const Problems& problems) {
   err.print(fmt::format("{} {}", err.terminal().paint("error:", Colour::red),
                         sorted.size() == 1 ? "1 mistake" : fmt::format("{} mistakes", sorted.size())));
   return wrong_config;
+}
+
+std::optional<Error> Session::missing_data(const Pipeline& pipeline) {
+  BindContext context;
+  context.env = &env;
+  context.folder = pipeline.folder;
+  for (const auto* parts : {&pipeline.sources, &pipeline.tables}) {
+    for (const Part& part : *parts) {
+      for (const SourceKind& kind : components.sources) {
+        if (kind.spec->name != part.component) continue;
+        Problems ignored;  // binding the whole plan says them
+        auto source = kind.bind(part.settings, part.contract, context, ignored);
+        if (!source && source.error().domain == Error::Domain::external) return source.error();
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 int Session::wrong(const std::string& what, const std::string& hint) {

@@ -16,6 +16,9 @@ namespace trommel::cli {
 
 enum ExitCode { done = 0, refused = 1, internal_mistake = 2, wrong_usage = 64, wrong_config = 78 };
 
+/// The file of a Place that is on no file.
+inline constexpr const char* on_command_line = "(command line)";
+
 class Session {
  public:
   Session(Env& env, const Components& components, std::string version);
@@ -31,7 +34,7 @@ class Session {
 
   /// `error: where: what (hint)` on standard error; the exit code of its kind.
   int fail(const Error& error);
-  /// All mistakes, a line each, and how many there were.
+  /// All mistakes, a line each, and how many there were; those of the command line as usage errors.
   int fail(const Problems& problems);
   int wrong(const std::string& what, const std::string& hint = {});
   void note(const std::string& text);
@@ -43,6 +46,9 @@ class Session {
 
   /// Loads the pipeline file and checks all that can be seen without binding: shape, every part's settings, the graph.
   Pipeline load(const std::string& path, Problems& problems);
+
+  /// Why the inputs cannot be looked at now, such as a file that is not there yet; that is no mistake of the pipeline.
+  std::optional<Error> missing_data(const Pipeline& pipeline);
 
  private:
   std::vector<std::string> definitions_;

@@ -30,6 +30,8 @@ std::string count_text(int64_t count) {
   return digits;
 }
 
+std::string rows_text(int64_t rows) { return count_text(rows) + (rows == 1 ? " row" : " rows"); }
+
 std::string bytes_text(int64_t bytes) {
   static constexpr std::array<const char*, 6> units{"B", "kB", "MB", "GB", "TB", "PB"};
   if (bytes < 0) return "-" + bytes_text(bytes == INT64_MIN ? INT64_MAX : -bytes);

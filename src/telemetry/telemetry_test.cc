@@ -17,6 +17,8 @@ TEST(Numbers, AreReadable) {
   EXPECT_EQ(count_text(999), "999");
   EXPECT_EQ(count_text(336776), "336,776");
   EXPECT_EQ(count_text(-1234567), "-1,234,567");
+  EXPECT_EQ(rows_text(1), "1 row");
+  EXPECT_EQ(rows_text(2000), "2,000 rows");
   EXPECT_EQ(bytes_text(812), "812 B");
   EXPECT_EQ(bytes_text(1'200'000'000), "1.2 GB");
   EXPECT_EQ(bytes_text(340'123'000), "340 MB");
