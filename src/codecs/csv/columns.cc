@@ -282,11 +282,18 @@ class FixedColumn : public Column {
  private:
   /// Blanks around it, a null marker, undone quotes: what is rare. NULL is `false` without a failure.
   [[gnu::noinline]] bool parse_again(const char* data, Span field, Value& value, std::vector<Failure>& failures) {
-    const std::string_view text = field.in(data);
+    std::string_view text = field.in(data);
+    std::string undone;
+    if (field.escaped) {
+      undone = plain_text(text, dialect_);
+      const size_t size = undone.size();
+      undone.append(kPadding, '\0');
+      text = std::string_view(undone).substr(0, size);
+    }
     if (is_one_of(text, plan_.nulls)) return false;
     const std::string_view inner = trimmed(text);
     if (is_one_of(inner, plan_.nulls)) return false;
-    if (!inner.empty() && inner.size() != text.size() && parse_(inner.data(), inner.size(), value)) return true;
+    if (!inner.empty() && inner.size() != field.length && parse_(inner.data(), inner.size(), value)) return true;
     failures.push_back({static_cast<uint32_t>(row_), index_, field});
     return false;
   }

@@ -306,6 +306,15 @@ TEST(Guess, BackslashEscapes) {
   EXPECT_THAT(read.out.list(), ElementsAre("say \"hi\", you|1", "x|2"));
 }
 
+TEST(Guess, EscapesWithinNumbersAndDatesAreUndone) {
+  Node settings = setting("escape", "\\");
+  ReadOptions options;
+  options.settings = settings;
+  ReadText read("d,n\n\"\\31/01/2020\",\"\\12\"\n", options);
+  EXPECT_EQ(read.schema(), "d: date32[day], n: int64");
+  EXPECT_THAT(read.out.list(), ElementsAre("2020-01-31|12"));
+}
+
 TEST(Guess, Types) {
   ReadText read(
       "i,d,t,b,day,at,z,time,big,code\n"
