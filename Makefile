@@ -34,6 +34,7 @@ venv: ## Make the python environment of the tests
 test: build venv ## Build, then run every test
 	@ctest --preset release
 
+demo: TARGET = trommel
 demo: build ## Run examples/flights on real data
 	@examples/flights/demo
 
