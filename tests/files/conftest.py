@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-BINARY = os.environ.get("TROMMEL", "build/release/trommel")
+BINARY = os.path.abspath(os.environ.get("TROMMEL", "build/release/trommel"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@
 #include "connectors/files/files.h"
 #include "connectors/files/partition.h"
 #include "connectors/files/settings.h"
+#include "connectors/files/spill.h"
 
 namespace trommel {
 
@@ -82,46 +83,54 @@ struct SinkPlan {
   std::vector<int> written_columns;
   Schema written;
   size_t open_max = 1;
+  Env* env = nullptr;
+  std::string spill_folder;
   int64_t memory = 0;
   int threads = 1;
 };
 
 class FilesSink : public FileSink {
  public:
-  explicit FilesSink(SinkPlan plan) : plan_(std::move(plan)) {}
+  explicit FilesSink(SinkPlan plan) : plan_(std::move(plan)), spill_(*plan_.env, plan_.spill_folder, plan_.written) {}
 
   Result<> write(const Batch& batch, OutputFiles& files) override {
     if (batch.size() == 0) return {};
     ASSIGN(const std::string base, base_path(batch));
-    ASSIGN(const Rows written, columns_written(*batch.rows));
     if (plan_.partition_columns.empty()) {
+      ASSIGN(const Rows written, columns_written(*batch.rows));
       ASSIGN(const Place place, writer(base, files));
       TRY(encode(place, *written));
-    } else {
-      ASSIGN(const auto partitions, partition_rows(*batch.rows, plan_.partition_columns));
-      for (const Partition& partition : partitions) {
-        const bool all = static_cast<int64_t>(partition.rows.size()) == batch.size();
-        Batch part{written, {}, nullptr};
-        if (!all) {
-          ASSIGN(part, select(part, partition.rows));
-        }
-        TRY(to_partition(base + "/" + partition.folder, std::move(part.rows)));
-      }
+      return make_room();
     }
-    return make_room(files);
+    if (base != incoming_base_) {
+      TRY(scatter(files, false));
+      incoming_base_ = base;
+    }
+    TRY(incoming_.add(batch.rows));
+    return incoming_.bytes() > plan_.memory / 4 ? scatter(files, false) : Result<>{};
   }
 
   Result<> finish(OutputFiles& files) override {
     // Somebody may wait for the one file of this name: it comes even when there are no rows.
-    if (!wrote_any_ && !plan_.is_folder && plan_.path.find(source_stem) == std::string::npos)
+    if (!wrote_any_ && !plan_.is_folder && plan_.path.find(source_stem) == std::string::npos) {
       TRY(writer(plan_.path, files));
-    while (!waiting_.empty()) TRY(write_waiting(waiting_.begin(), files));
-    while (!open_.empty()) TRY(close_oldest());
+    }
+    TRY(scatter(files, true));
+    for (const std::string& key : spill_.keys()) {
+      ASSIGN(const Place place, writer(key, files));
+      for (size_t i = 0; i < spill_.count(key); ++i) {
+        ASSIGN(const Rows rows, spill_.read(key, i));
+        TRY(encode(place, *rows));
+      }
+      TRY(close(place));
+    }
+    spill_.clear();
+    while (!open_.empty()) TRY(close(open_.begin()));
     parts_.clear();
     return {};
   }
 
-  size_t memory() const override { return memory_; }
+  size_t memory() const override { return memory_ + static_cast<size_t>(incoming_.bytes()); }
 
  private:
   struct Writer {
@@ -149,16 +158,32 @@ class FilesSink : public FileSink {
     return *picked;
   }
 
-  /// Rows of a partition wait in memory until there are many: files opened for a few rows each would be many and small.
-  Result<> to_partition(const std::string& key, Rows rows) {
-    if (const auto open = by_key_.find(key); open != by_key_.end()) {
-      open_.splice(open_.end(), open_, open->second);
-      return encode(open->second, *rows);
+  /// Brings the rows that came in to their partitions. One with many of them is written to its file at once; few rows
+  /// are set aside, so that they do not become a file each time. The last time nothing is set aside that was not
+  /// before.
+  Result<> scatter(OutputFiles& files, bool last) {
+    if (incoming_.empty()) return {};
+    ASSIGN(const Rows rows, incoming_.take());
+    ASSIGN(const Rows written, columns_written(*rows));
+    ASSIGN(const auto partitions, partition_rows(*rows, plan_.partition_columns));
+    const auto many = rows->num_rows() / static_cast<int64_t>(plan_.open_max);
+    for (const Partition& partition : partitions) {
+      Batch part{written, {}, nullptr};
+      if (partitions.size() > 1) {
+        ASSIGN(part, select(part, partition.rows));
+      }
+      const std::string key = incoming_base_ + "/" + partition.folder;
+      const bool at_once = by_key_.contains(key) || last || part.size() >= many;
+      if (spill_.has(key) || !at_once) {
+        TRY(spill_.add(key, *part.rows));
+        continue;
+      }
+      const bool stays_open = !last || by_key_.contains(key);
+      ASSIGN(const Place place, writer(key, files));
+      TRY(encode(place, *part.rows));
+      if (!stays_open) TRY(close(place));
+      TRY(make_room());
     }
-    Gather& waiting = waiting_[key];
-    memory_ -= static_cast<size_t>(waiting.bytes());
-    TRY(waiting.add(std::move(rows)));
-    memory_ += static_cast<size_t>(waiting.bytes());
     return {};
   }
 
@@ -170,32 +195,12 @@ class FilesSink : public FileSink {
     return {};
   }
 
-  /// Beyond its share of memory the sink writes the partition that most rows wait for; when none does, it closes files.
-  Result<> make_room(OutputFiles& files) {
-    while (static_cast<int64_t>(memory_) > plan_.memory) {
-      const auto most = std::max_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
-        return a.second.bytes() < b.second.bytes();
-      });
-      if (most != waiting_.end()) {
-        TRY(write_waiting(most, files));
-      } else if (open_.size() > 1) {
-        TRY(close_oldest());
-      } else {
-        break;  // the encoder itself keeps within bounds
-      }
-    }
+  /// Beyond its share of memory the sink closes files; a single one keeps within bounds by itself.
+  Result<> make_room() {
+    // A partitioned sink needs as much again for rows that come in and are sorted out.
+    const int64_t most = plan_.partition_columns.empty() ? plan_.memory : plan_.memory / 2;
+    while (static_cast<int64_t>(memory_) > most && open_.size() > 1) TRY(close(open_.begin()));
     return {};
-  }
-
-  using Waiting = std::map<std::string, Gather>;
-
-  Result<> write_waiting(Waiting::iterator waiting, OutputFiles& files) {
-    const std::string key = waiting->first;
-    memory_ -= static_cast<size_t>(waiting->second.bytes());
-    ASSIGN(const Rows rows, waiting->second.take());
-    waiting_.erase(waiting);
-    ASSIGN(const Place place, writer(key, files));
-    return encode(place, *rows);
   }
 
   Result<Place> writer(const std::string& key, OutputFiles& files) {
@@ -203,7 +208,7 @@ class FilesSink : public FileSink {
       open_.splice(open_.end(), open_, found->second);
       return found->second;
     }
-    while (open_.size() >= plan_.open_max) TRY(close_oldest());
+    while (open_.size() >= plan_.open_max) TRY(close(open_.begin()));
     Writer made;
     made.key = key;
     ASSIGN(made.file, files.create(path_of(key, files.epoch())));
@@ -227,10 +232,10 @@ class FilesSink : public FileSink {
   /// One file has it all; of many each may still grow to a good row group before others have to make room.
   int64_t encoder_memory() const { return plan_.open_max == 1 ? plan_.memory : std::max<int64_t>(plan_.memory / 4, 1); }
 
-  Result<> close_oldest() {
-    Writer writer = std::move(open_.front());
+  Result<> close(Place place) {
+    Writer writer = std::move(*place);
     by_key_.erase(writer.key);
-    open_.pop_front();
+    open_.erase(place);
     memory_ -= writer.memory;
     TRY(writer.encoder->finish());
     writer.file->set_rows(writer.encoder->rows());
@@ -240,8 +245,10 @@ class FilesSink : public FileSink {
   const SinkPlan plan_;
   std::list<Writer> open_;  ///< the one written to longest ago first
   std::map<std::string, Place> by_key_;
-  Waiting waiting_;                       ///< partitions without an open file
   std::map<std::string, int64_t> parts_;  ///< files made so far, by key
+  Gather incoming_;                       ///< rows of a partitioned sink that were not sorted out yet
+  std::string incoming_base_;
+  Spill spill_;
   size_t memory_ = 0;
   bool wrote_any_ = false;
 };
@@ -251,7 +258,12 @@ class SinkBinder {
  public:
   SinkBinder(const std::vector<EncoderKind>& encoders, const SinkSettings& sink, const InputInfo& input,
              const BindContext& context, Problems& problems)
-      : encoders_(encoders), settings_(*sink.settings), input_(input), context_(context), problems_(problems) {}
+      : encoders_(encoders),
+        name_(sink.name),
+        settings_(*sink.settings),
+        input_(input),
+        context_(context),
+        problems_(problems) {}
 
   BoundSink bind() {
     const SpecInfo& own = SinkConfig::spec().info();
@@ -380,6 +392,8 @@ class SinkBinder {
     plan_.extension = plan_.encoder.extensions.front();
     plan_.memory = context_.memory.writers;
     plan_.threads = context_.lanes;
+    plan_.env = context_.env;
+    plan_.spill_folder = context_.state_folder + "/partitions/" + name_;
     const bool many = !plan_.partition_columns.empty() || plan_.path.find(source_stem) != std::string::npos;
     plan_.open_max = many ? static_cast<size_t>(config_.open_files) : 1;
     BoundSink out;
@@ -392,6 +406,7 @@ class SinkBinder {
   }
 
   const std::vector<EncoderKind>& encoders_;
+  const std::string name_;
   const Node& settings_;
   const InputInfo& input_;
   const BindContext& context_;

@@ -395,10 +395,21 @@ TEST_F(FilesSinkTest, TwoPartitionColumnsAndOddValues) {
   EXPECT_EQ(sorted_rows("path: 'out/**/*.csv'"), expected);
 }
 
-TEST_F(FilesSinkTest, FewOpenFilesMeanMorePartsAndNoLoss) {
+TEST_F(FilesSinkTest, RowsOfManyPartitionsAreSetAsideOnDiskAndMakeOneFileEach) {
   const Rows all = table(30'000);
   context_.memory.writers = 100'000;
   const auto paths = write("{ path: out, partition_by: month, open_files: 2 }", batches_of(all, 1000));
+  EXPECT_EQ(paths.size(), 13U);
+  std::vector<std::string> expected = rows_as_text(*all->RemoveColumn(1).ValueOrDie());
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(sorted_rows("path: 'out/**/*.parquet'"), expected);
+  EXPECT_FALSE(real_env().exists(root_ + "/state/partitions/out"));
+}
+
+TEST_F(FilesSinkTest, LittleMemoryMeansMorePartsAndNoLoss) {
+  const Rows all = table(30'000);
+  context_.memory.writers = 100'000;
+  const auto paths = write("{ path: out, partition_by: month, open_files: 20 }", batches_of(all, 1000));
   EXPECT_GT(paths.size(), 13U);
   std::vector<std::string> expected = rows_as_text(*all->RemoveColumn(1).ValueOrDie());
   std::sort(expected.begin(), expected.end());
