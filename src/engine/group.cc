@@ -124,7 +124,7 @@ Result<> Group::push(size_t input, const Batch& batch) {
 Result<> Group::end() {
   for (Member& member : members_) {
     if (!member.transform || flow_.ending()) continue;
-    TRY(member.transform->end(*member.outlet));
+    if (auto done = member.transform->end(*member.outlet); !done) return tl::unexpected(at_node(member, std::move(done).error()));
     TRY(outcome());
   }
   return {};
@@ -133,7 +133,7 @@ Result<> Group::end() {
 void Group::push_member(Member& member, size_t input, const Batch& batch) {
   if (error_) return;
   member.counts.in += batch.size();
-  if (auto done = member.transform->push(input, batch, *member.outlet); !done) fail(std::move(done).error());
+  if (auto done = member.transform->push(input, batch, *member.outlet); !done) fail(at_node(member, std::move(done).error()));
 }
 
 void Group::hand_on(Member& member, Batch batch) {
@@ -154,6 +154,13 @@ void Group::refuse(Member& member, const std::string& code, Reject reject) {
   ++ledger_.rows_rejected;
   pending_ += sizeof(Reject) + reject.raw.size();
   rejects_.push_back(std::move(reject));
+}
+
+/// Names the part of the pipeline before the place that the component itself named.
+Error Group::at_node(const Member& member, Error error) const {
+  const std::string& name = plan_.nodes[member.node].name;
+  if (!error.where.starts_with(name)) error.where = error.where.empty() ? name : name + ": " + error.where;
+  return error;
 }
 
 void Group::fail(Error error) {

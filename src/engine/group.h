@@ -65,6 +65,7 @@ class Group {
   void hand_on(Member& member, Batch batch);
   void push_member(Member& member, size_t input, const Batch& batch);
   void refuse(Member& member, const std::string& code, Reject reject);
+  Error at_node(const Member& member, Error error) const;
   void fail(Error error);
   Result<> outcome();
 

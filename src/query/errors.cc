@@ -115,7 +115,7 @@ Error from_duckdb(const char* message, duckdb_error_type type) {
   error.domain = domain_of(type);
   error.retry = error.domain == Domain::external;
   error.what = (type == DUCKDB_ERROR_OUT_OF_MEMORY ? "out of memory: " : "") + one_line(text) + line;
-  if (type == DUCKDB_ERROR_OUT_OF_MEMORY) error.hint = "DuckDB has used up its share of the memory budget and its room to spill";
+  if (type == DUCKDB_ERROR_OUT_OF_MEMORY) error.hint = "raise the budget: `memory: 1GB` in the pipeline file, or --memory 1GB; this statement needs more than its share of it and cannot spill to disk";
   return error;
 }
 
