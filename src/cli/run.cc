@@ -12,6 +12,7 @@ struct Options {
   std::string block_bytes;
   int64_t lanes = 0, batch_rows = 0;
   std::optional<uint64_t> stepped;
+  bool no_provenance = false;
   RunningOptions running;
 };
 
@@ -34,6 +35,7 @@ int run(Session& session, Options& options) {
   if (!problems.empty()) return session.fail(problems);
   if (options.lanes > 0) pipeline.settings.lanes = options.lanes;
   pipeline.settings.batch_rows = options.batch_rows;
+  pipeline.settings.provenance = !options.no_provenance;
   if (!options.block_bytes.empty()) pipeline.settings.block_bytes = parse_byte_size(options.block_bytes)->bytes;
   options.running.stepped = options.stepped;
   if (!options.memory.empty()) pipeline.settings.memory_bytes = parse_byte_size(options.memory)->bytes;
@@ -79,6 +81,7 @@ void add_run(CLI::App& app, Session& session, Action& action) {
   verb->add_option("--batch-rows", options->batch_rows)->group("");
   verb->add_option("--block-bytes", options->block_bytes)->check(byte_size_option)->group("");
   verb->add_option("--stepped", options->stepped)->group("");
+  verb->add_flag("--no-provenance", options->no_provenance)->group("");
   verb->callback([&session, &action, options] { action = [&session, options] { return run(session, *options); }; });
 }
 

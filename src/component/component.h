@@ -54,6 +54,7 @@ struct BindContext {
   std::map<std::string, ReferenceTable> tables;
   /// The in-memory database that the SQL of this run shares; made at the first call.
   std::function<Result<std::shared_ptr<query::Database>>()> database;
+  bool provenance = true;          ///< false: positions end at the source (a measurement); SQL need not carry them
   Epoch epoch_hint = 1;            ///< the epoch that the next run would close, for names shown by `plan`
 };
 

@@ -56,6 +56,7 @@ struct PipelineSettings {
   // Not in the file: what tests vary to see that it changes nothing.
   int64_t batch_rows = 0;   ///< decoded batches are cut to this many rows; 0: as they come
   int64_t block_bytes = 0;  ///< what a reader aims at per block; 0: from the memory budget
+  bool provenance = true;   ///< false: where rows came from is forgotten at once, to measure what it costs
 };
 
 struct Pipeline {

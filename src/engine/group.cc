@@ -42,6 +42,7 @@ class Group::NodeOutlet final : public Outlet {
     if (batch.size() == 0) return;
     Member& self = group_.members_[member_];
     self.counts.out += batch.size();
+    if (!group_.plan_.provenance) batch = Batch{batch.rows, {}, nullptr};
     const int64_t rows = group_.plan_.batch_rows;
     if (rows == 0 || batch.size() <= rows || self.transform) return group_.hand_on(self, std::move(batch));
     for (int64_t at = 0; at < batch.size(); at += rows) group_.hand_on(self, slice(batch, at, std::min(rows, batch.size() - at)));

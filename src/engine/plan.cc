@@ -36,6 +36,7 @@ class Planner {
     plan_.memory = share_memory(plan_.memory_bytes, plan_.lanes);
     if (pipeline.settings.block_bytes > 0) plan_.memory.block = pipeline.settings.block_bytes;
     plan_.batch_rows = pipeline.settings.batch_rows;
+    plan_.provenance = context_.provenance = pipeline.settings.provenance;
     plan_.epoch = epoch;
     context_.env = &env;
     context_.folder = pipeline.folder;

@@ -35,6 +35,7 @@ struct Plan {
   MemoryShares memory;
   int64_t memory_bytes = 0;     ///< the budget that the shares add up to
   int64_t batch_rows = 0;       ///< decoded batches are cut to this many rows; 0: as they come. For tests.
+  bool provenance = true;       ///< false: rows forget where they came from once they are decoded; to measure its price
   Epoch epoch = 1;              ///< that the run would close
 };
 

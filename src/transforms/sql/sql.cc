@@ -114,7 +114,9 @@ class Binder {
       return bound;
     }
     program->prepare_each_time = shape.has_asof;
-    if (auto carried = carry(*program); !carried) {
+    if (!context_.provenance) {
+      bound.keeps_positions = false;
+    } else if (auto carried = carry(*program); !carried) {
       if (!is_problem(carried.error())) return tl::unexpected(carried.error());
       bound.keeps_positions = false;
       bound.notes.push_back("where rows came from ends here: " + carried.error().what);
