@@ -2,8 +2,9 @@
 //
 //   bench_generate FILE BYTES [SEED]
 //
-// Ten columns: numbers, text with commas and quotes, dates, timestamps; an empty unquoted field is NULL. It ends with the first
-// whole row at or past BYTES. Rows depend on their number and the seed only, so a longer file begins with a shorter one.
+// Ten columns: numbers, text with commas and quotes, dates, timestamps; an empty unquoted field is NULL. It ends with
+// the first whole row at or past BYTES. Rows depend on their number and the seed only, so a longer file begins with a
+// shorter one.
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
@@ -28,16 +29,20 @@ class Dice {
     return z ^ (z >> 31);
   }
   /// 0 to `below` - 1; the bias is far under what anybody could see here.
-  uint64_t below(uint64_t limit) { return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * limit) >> 64); }
+  uint64_t below(uint64_t limit) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * limit) >> 64);
+  }
   bool one_in(uint64_t n) { return below(n) == 0; }
 
  private:
   uint64_t state_;
 };
 
-constexpr std::array<std::string_view, 12> kCities = {"Lisbon", "Oslo", "Kraków", "Zürich", "Porto", "Graz", "Lyon", "Bergen", "Turku", "Ghent", "Malmö", "Split"};
-constexpr std::array<std::string_view, 24> kWords = {"washed", "coarse",  "gravel", "sand",   "belt",  "drum",   "screen", "sorted", "fine", "clay",  "loose", "batch",
-                                                     "dry",    "quarry", "load",   "shift", "north", "south", "mixed",  "heavy", "lime", "river", "spare", "bucket"};
+constexpr std::array<std::string_view, 12> kCities = {"Lisbon", "Oslo",   "Kraków", "Zürich", "Porto", "Graz",
+                                                      "Lyon",   "Bergen", "Turku",  "Ghent",  "Malmö", "Split"};
+constexpr std::array<std::string_view, 24> kWords = {
+    "washed", "coarse", "gravel", "sand",  "belt",  "drum",  "screen", "sorted", "fine", "clay",  "loose", "batch",
+    "dry",    "quarry", "load",   "shift", "north", "south", "mixed",  "heavy",  "lime", "river", "spare", "bucket"};
 
 /// Days since 1970 to a civil date, by the era arithmetic of Hinnant's "chrono-compatible low-level date algorithms".
 struct Day {
@@ -52,7 +57,8 @@ Day civil(int64_t days) {
   const unsigned of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted = (5 * of_year + 2) / 153;
   const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
-  return {static_cast<int>(year_of_era + era * 400) + (month <= 2 ? 1 : 0), month, of_year - (153 * shifted + 2) / 5 + 1};
+  return {static_cast<int>(year_of_era + era * 400) + (month <= 2 ? 1 : 0), month,
+          of_year - (153 * shifted + 2) / 5 + 1};
 }
 
 void append_words(std::string& out, Dice& dice, uint64_t count, std::string_view between) {
@@ -91,7 +97,8 @@ void append_row(std::string& out, uint64_t row, uint64_t seed) {
   out += ',';
   if (!dice.one_in(20)) fmt::format_to(to, FMT_COMPILE("{}.{:02}"), dice.below(100'000), dice.below(100));
   out += ',';
-  if (!dice.one_in(10)) fmt::format_to(to, FMT_COMPILE("{}{}.{:06}"), dice.one_in(2) ? "-" : "", dice.below(180), dice.below(1'000'000));
+  if (!dice.one_in(10))
+    fmt::format_to(to, FMT_COMPILE("{}{}.{:06}"), dice.one_in(2) ? "-" : "", dice.below(180), dice.below(1'000'000));
   out += ',';
   if (!dice.one_in(15)) fmt::format_to(to, FMT_COMPILE("{}"), dice.below(40));
   out += dice.one_in(3) ? ",true," : ",false,";
@@ -99,7 +106,8 @@ void append_row(std::string& out, uint64_t row, uint64_t seed) {
   fmt::format_to(to, FMT_COMPILE("{:04}-{:02}-{:02},"), day.year, day.month, day.day);
   const Day at = civil(19'723 + static_cast<int64_t>(row / 60'000 % 366));
   const uint64_t second = dice.below(86'400);
-  fmt::format_to(to, FMT_COMPILE("{:04}-{:02}-{:02} {:02}:{:02}:{:02},"), at.year, at.month, at.day, second / 3600, second / 60 % 60, second % 60);
+  fmt::format_to(to, FMT_COMPILE("{:04}-{:02}-{:02} {:02}:{:02}:{:02},"), at.year, at.month, at.day, second / 3600,
+                 second / 60 % 60, second % 60);
   append_note(out, dice);
   out += '\n';
 }

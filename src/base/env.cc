@@ -15,7 +15,8 @@ Result<std::string> Env::read_text(const std::string& path, int64_t limit) {
     ASSIGN(const size_t got, stream->read({reinterpret_cast<uint8_t*>(text.data()) + had, 65536}));
     text.resize(had + got);
     if (got == 0) return text;
-    if (static_cast<int64_t>(text.size()) > limit) return external_error(path, fmt::format("is longer than {} bytes", limit));
+    if (static_cast<int64_t>(text.size()) > limit)
+      return external_error(path, fmt::format("is longer than {} bytes", limit));
   }
 }
 

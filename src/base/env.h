@@ -1,5 +1,5 @@
-// Env: the one door to files, time and threads. The real one talks to the operating system; a simulated one can stand in its place,
-// with a virtual clock and faults. Nothing else in trommel opens a file, reads a clock or starts a thread
+// Env: the one door to files, time and threads. The real one talks to the operating system; a simulated one can stand
+// in its place, with a virtual clock and faults. Nothing else in trommel opens a file, reads a clock or starts a thread
 // (libraries that open their own files, such as DuckDB, live behind their owner folder).
 #pragma once
 
@@ -83,14 +83,15 @@ class Env {
   // Files. Paths are plain UTF-8; errors name the path and what the system said.
   virtual Result<std::unique_ptr<RandomFile>> open_random(const std::string& path) = 0;
   virtual Result<std::unique_ptr<InputStream>> open_stream(const std::string& path) = 0;  ///< `-` is standard input
-  virtual Result<std::unique_ptr<OutputStream>> create(const std::string& path) = 0;      ///< truncates; `-` is standard output
-  virtual Result<std::unique_ptr<OutputStream>> append_to(const std::string& path) = 0;   ///< creates when missing
-  virtual Result<FileInfo> info(const std::string& path) = 0;                              ///< of what a link points to
+  virtual Result<std::unique_ptr<OutputStream>> create(
+      const std::string& path) = 0;  ///< truncates; `-` is standard output
+  virtual Result<std::unique_ptr<OutputStream>> append_to(const std::string& path) = 0;  ///< creates when missing
+  virtual Result<FileInfo> info(const std::string& path) = 0;                            ///< of what a link points to
   virtual bool exists(const std::string& path) = 0;
   virtual Result<std::vector<FileInfo>> list(const std::string& directory) = 0;  ///< its entries, by name
   virtual Result<> make_directories(const std::string& path) = 0;
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;  ///< atomic; replaces what is there
-  virtual Result<> remove(const std::string& path) = 0;                         ///< a file that is gone already is no error
+  virtual Result<> remove(const std::string& path) = 0;  ///< a file that is gone already is no error
   virtual Result<> remove_tree(const std::string& path) = 0;
   virtual Result<> sync_directory(const std::string& path) = 0;
   virtual Result<int64_t> free_space(const std::string& path) = 0;  ///< bytes
@@ -105,13 +106,14 @@ class Env {
   // Threads.
   virtual std::unique_ptr<Thread> start_thread(std::string name, std::function<void(std::stop_token)> body) = 0;
   virtual int cores() = 0;
-  virtual int64_t memory_bytes() = 0;  ///< what this process may use at most: the machine's, or its control group's limit
+  virtual int64_t
+  memory_bytes() = 0;  ///< what this process may use at most: the machine's, or its control group's limit
   virtual ProcessUse process() { return {}; }
 
   // Conveniences over the above.
   Result<std::string> read_text(const std::string& path, int64_t limit = 64 << 20);
-  Result<> write_text(const std::string& path, std::string_view text);       ///< no sync
-  Result<> write_durably(const std::string& path, std::string_view text);    ///< aside, synced, renamed, folder synced
+  Result<> write_text(const std::string& path, std::string_view text);     ///< no sync
+  Result<> write_durably(const std::string& path, std::string_view text);  ///< aside, synced, renamed, folder synced
 };
 
 /// The operating system itself.

@@ -1,4 +1,5 @@
-// JSON values for small things: checkpoints, reports, reject records. Rows never pass through here. Include from .cc files only: the header is heavy.
+// JSON values for small things: checkpoints, reports, reject records. Rows never pass through here. Include from .cc
+// files only: the header is heavy.
 #pragma once
 
 #include <string>

@@ -23,7 +23,8 @@ std::string stem_of(std::string_view path) {
 
 std::string join_path(std::string_view folder, std::string_view path) {
   if (path == "-") return "-";
-  std::string whole = path.starts_with('/') || folder.empty() ? std::string(path) : std::string(folder) + "/" + std::string(path);
+  std::string whole =
+      path.starts_with('/') || folder.empty() ? std::string(path) : std::string(folder) + "/" + std::string(path);
   const bool absolute = whole.starts_with('/');
   std::vector<std::string_view> parts;
   for (size_t at = 0; at <= whole.size();) {

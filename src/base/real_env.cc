@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,7 +53,8 @@ class RealRandomFile final : public RandomFile {
   Result<size_t> read_at(int64_t offset, std::span<uint8_t> into) const override {
     size_t done = 0;
     while (done < into.size()) {
-      const ssize_t got = ::pread(fd_.get(), into.data() + done, into.size() - done, offset + static_cast<int64_t>(done));
+      const ssize_t got =
+          ::pread(fd_.get(), into.data() + done, into.size() - done, offset + static_cast<int64_t>(done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return system_error(path_, "cannot read", errno);
       if (got == 0) break;
@@ -188,7 +189,8 @@ class RealEnv final : public Env {
       if (name == "." || name == "..") continue;
       struct stat st{};
       std::string path = directory == "/" ? "/" + std::string(name) : directory + "/" + std::string(name);
-      if (::stat(path.c_str(), &st) == 0) out.push_back(info_of(std::move(path), st));  // gone in between, or a dangling link: not there
+      if (::stat(path.c_str(), &st) == 0)
+        out.push_back(info_of(std::move(path), st));  // gone in between, or a dangling link: not there
     }
     ::closedir(dir);
     std::sort(out.begin(), out.end(), [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
@@ -233,8 +235,10 @@ class RealEnv final : public Env {
       char text[256];
       const ssize_t got = ::pread(fd, text, sizeof text, 0);
       ::close(fd);
-      return external_error(path, fmt::format("is held by {}", got > 0 ? std::string_view(text, static_cast<size_t>(got)) : "another process"),
-                            "wait for it to end");
+      return external_error(
+          path,
+          fmt::format("is held by {}", got > 0 ? std::string_view(text, static_cast<size_t>(got)) : "another process"),
+          "wait for it to end");
     }
     if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, holder.data(), holder.size(), 0) < 0) {
       const int code = errno;
@@ -245,10 +249,12 @@ class RealEnv final : public Env {
   }
 
   int64_t now_us() override {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
   int64_t steady_us() override {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
   }
   void sleep_us(int64_t us) override { std::this_thread::sleep_for(std::chrono::microseconds(us)); }
 
@@ -266,7 +272,9 @@ class RealEnv final : public Env {
     struct rusage use{};
     ::getrusage(RUSAGE_SELF, &use);
     const auto us = [](const timeval& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
-    return {.id = ::getpid(), .cpu_us = us(use.ru_utime) + us(use.ru_stime), .peak_memory_bytes = int64_t{use.ru_maxrss} * 1024};
+    return {.id = ::getpid(),
+            .cpu_us = us(use.ru_utime) + us(use.ru_stime),
+            .peak_memory_bytes = int64_t{use.ru_maxrss} * 1024};
   }
   int cores() override { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 

@@ -79,6 +79,8 @@ class Input final : public arrow::io::RandomAccessFile {
 }  // namespace
 
 std::shared_ptr<arrow::io::OutputStream> arrow_output(OutputStream& stream) { return std::make_shared<Output>(stream); }
-std::shared_ptr<arrow::io::RandomAccessFile> arrow_input(std::shared_ptr<RandomFile> file) { return std::make_shared<Input>(std::move(file)); }
+std::shared_ptr<arrow::io::RandomAccessFile> arrow_input(std::shared_ptr<RandomFile> file) {
+  return std::make_shared<Input>(std::move(file));
+}
 
 }  // namespace trommel

@@ -38,9 +38,7 @@ Positions Positions::select(std::span<const int64_t> rows) const {
   return each(std::move(picked));
 }
 
-Bytes Block::view() const {
-  return bytes ? Bytes{bytes->data(), static_cast<size_t>(bytes->size())} : Bytes{};
-}
+Bytes Block::view() const { return bytes ? Bytes{bytes->data(), static_cast<size_t>(bytes->size())} : Bytes{}; }
 
 size_t Block::memory() const { return bytes ? static_cast<size_t>(bytes->size()) : 0; }
 
@@ -61,7 +59,8 @@ Result<Batch> select(const Batch& batch, std::span<const int64_t> rows) {
                                                      arrow::Buffer::Wrap(rows.data(), rows.size()));
   static std::once_flag once;
   std::call_once(once, [] { (void)arrow::compute::Initialize(); });
-  auto taken = arrow::compute::Take(arrow::Datum(batch.rows), arrow::Datum(indices), arrow::compute::TakeOptions::NoBoundsCheck());
+  auto taken = arrow::compute::Take(arrow::Datum(batch.rows), arrow::Datum(indices),
+                                    arrow::compute::TakeOptions::NoBoundsCheck());
   if (!taken.ok()) return tl::unexpected(from_arrow(taken.status(), "taking rows out of a batch"));
   return Batch{taken->record_batch(), batch.positions.select(rows), batch.block};
 }
@@ -78,9 +77,12 @@ Result<Batch> filter(const Batch& batch, std::span<const uint8_t> keep) {
 
 int64_t line_ends(const Block& block, Position from, Position to) {
   const Bytes bytes = block.view();
-  const auto offset = [&](Position position) { return std::clamp<Position>(position - block.from, 0, static_cast<Position>(bytes.size())); };
+  const auto offset = [&](Position position) {
+    return std::clamp<Position>(position - block.from, 0, static_cast<Position>(bytes.size()));
+  };
   const bool line_feeds = !bytes.empty() && std::memchr(bytes.data(), '\n', bytes.size()) != nullptr;
-  return std::count(bytes.begin() + offset(from), bytes.begin() + std::max(offset(from), offset(to)), static_cast<uint8_t>(line_feeds ? '\n' : '\r'));
+  return std::count(bytes.begin() + offset(from), bytes.begin() + std::max(offset(from), offset(to)),
+                    static_cast<uint8_t>(line_feeds ? '\n' : '\r'));
 }
 
 int64_t line_at(const Block& block, Position position) {
@@ -91,14 +93,16 @@ std::string value_text(const arrow::Array& column, int64_t row) {
   if (column.IsNull(row)) return "NULL";
   const auto id = column.type_id();
   if (id == arrow::Type::STRING) return std::string(static_cast<const arrow::StringArray&>(column).GetView(row));
-  if (id == arrow::Type::LARGE_STRING) return std::string(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
+  if (id == arrow::Type::LARGE_STRING)
+    return std::string(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
   auto scalar = column.GetScalar(row);
   return scalar.ok() ? (*scalar)->ToString() : scalar.status().ToString();
 }
 
 Error from_arrow(const arrow::Status& status, std::string where) {
   const bool outside = status.IsOutOfMemory() || status.IsIOError() || status.IsCancelled();
-  return Error{outside ? Error::Domain::external : Error::Domain::internal, std::move(where), status.message(), {}, outside};
+  return Error{
+      outside ? Error::Domain::external : Error::Domain::internal, std::move(where), status.message(), {}, outside};
 }
 
 int64_t arrow_memory() { return arrow::default_memory_pool()->bytes_allocated(); }

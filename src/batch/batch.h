@@ -25,16 +25,18 @@ namespace trommel {
 using Schema = std::shared_ptr<arrow::Schema>;
 using Rows = std::shared_ptr<arrow::RecordBatch>;
 
-/// What can be read from a start to an end, or for ever: a file, a partition of a topic, a request. Its id is never used again.
+/// What can be read from a start to an end, or for ever: a file, a partition of a topic, a request. Its id is never
+/// used again.
 struct Split {
-  std::string id;         ///< unique for ever within its source
-  std::string source;     ///< the node that reads it; set by the engine
-  std::string name;       ///< for people: `in/flights.csv.zip!flights.csv`
-  int64_t size = -1;      ///< bytes, where known
-  std::string facts;      ///< what tells a changed split from the same one (time, content hash); only its source reads it
+  std::string id;      ///< unique for ever within its source
+  std::string source;  ///< the node that reads it; set by the engine
+  std::string name;    ///< for people: `in/flights.csv.zip!flights.csv`
+  int64_t size = -1;   ///< bytes, where known
+  std::string facts;   ///< what tells a changed split from the same one (time, content hash); only its source reads it
 };
 
-/// A place in a split: the byte where a row of a (decompressed) file begins, the offset in a topic, the row of a columnar file.
+/// A place in a split: the byte where a row of a (decompressed) file begins, the offset in a topic, the row of a
+/// columnar file.
 using Position = int64_t;
 
 /// The position of each row of a Batch: one by one, or the first of a run that counts up by one.
@@ -47,8 +49,8 @@ class Positions {
 
   bool known() const { return run_ || each_ != nullptr; }
   Position at(int64_t row) const { return run_ ? first_ + row : (*each_)[static_cast<size_t>(offset_ + row)]; }
-  Positions from(int64_t row) const;                              ///< of the rows from `row` on; shares memory
-  Positions select(std::span<const int64_t> rows) const;          ///< of the rows named, in that order
+  Positions from(int64_t row) const;                      ///< of the rows from `row` on; shares memory
+  Positions select(std::span<const int64_t> rows) const;  ///< of the rows named, in that order
   size_t memory() const { return each_ ? each_->size() * sizeof(Position) : 0; }
 
  private:
@@ -60,7 +62,8 @@ class Positions {
 
 class Decoder;  // component/source.h
 
-/// A piece of a split that holds whole rows, on its way to a decoder. Decoding one depends on nothing but the block and its decoder.
+/// A piece of a split that holds whole rows, on its way to a decoder. Decoding one depends on nothing but the block and
+/// its decoder.
 struct Block {
   std::shared_ptr<const Split> split;
   std::shared_ptr<const Decoder> decoder;
@@ -80,7 +83,8 @@ struct Batch {
   std::shared_ptr<const Block> block;
 
   int64_t size() const;
-  size_t memory() const;  ///< bytes of the columns (buffers shared by slices are counted by their slice), without the block
+  size_t memory()
+      const;  ///< bytes of the columns (buffers shared by slices are counted by their slice), without the block
 };
 
 /// A part of a batch, with the positions that belong to it.
@@ -90,7 +94,8 @@ Result<Batch> select(const Batch& batch, std::span<const int64_t> rows);
 /// The rows whose `keep` is not 0, and all of it untouched when that is all rows. `keep.size()` = number of rows.
 Result<Batch> filter(const Batch& batch, std::span<const uint8_t> keep);
 
-/// The physical line on which `position` lies, from 1; 0 when the block has no lines. Counts line ends (\n, or \r where there is no \n).
+/// The physical line on which `position` lies, from 1; 0 when the block has no lines. Counts line ends (\n, or \r where
+/// there is no \n).
 int64_t line_at(const Block& block, Position position);
 /// Line ends between two positions of a block.
 int64_t line_ends(const Block& block, Position from, Position to);

@@ -100,8 +100,8 @@ std::string output_table(const RunReport& report, int width) {
 
 std::string balance_text(const RunReport& report, int width) {
   std::string out = source_table(report.balance, width);
-  for (const std::string& part : {sink_table(report.balance, width),
-                                  loss_table(report.balance, width), output_table(report, width)}) {
+  for (const std::string& part :
+       {sink_table(report.balance, width), loss_table(report.balance, width), output_table(report, width)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;

@@ -1,4 +1,5 @@
-// What a component is to the rest of trommel: a name, a Spec, and a way to bind it to its settings and inputs. src/components.cc lists them all.
+// What a component is to the rest of trommel: a name, a Spec, and a way to bind it to its settings and inputs.
+// src/components.cc lists them all.
 #pragma once
 
 #include <functional>
@@ -23,10 +24,10 @@ class Database;
 
 /// How much memory each may use, in bytes. Together they are the process's budget.
 struct MemoryShares {
-  int64_t queues = 64 << 20;   ///< blocks and batches on their way between stages
-  int64_t block = 1 << 20;     ///< what a reader aims at per block
-  int64_t writers = 128 << 20; ///< open writers of one file sink, all together
-  int64_t sql = 1 << 30;       ///< DuckDB's memory_limit; it spills beyond that
+  int64_t queues = 64 << 20;               ///< blocks and batches on their way between stages
+  int64_t block = 1 << 20;                 ///< what a reader aims at per block
+  int64_t writers = 128 << 20;             ///< open writers of one file sink, all together
+  int64_t sql = 1 << 30;                   ///< DuckDB's memory_limit; it spills beyond that
   int64_t sql_spill = int64_t{100} << 30;  ///< bytes on disk at most
 };
 
@@ -47,28 +48,35 @@ struct InputInfo {
 /// What binding may use. Binding reads (samples, table definitions), and never writes.
 struct BindContext {
   Env* env = nullptr;
-  std::string folder;              ///< relative paths start here
-  std::string state_folder;        ///< of the run; DuckDB spills in a folder below it
+  std::string folder;        ///< relative paths start here
+  std::string state_folder;  ///< of the run; DuckDB spills in a folder below it
   MemoryShares memory;
   int lanes = 1;
   std::map<std::string, ReferenceTable> tables;
   /// The in-memory database that the SQL of this run shares; made at the first call.
   std::function<Result<std::shared_ptr<query::Database>>()> database;
-  bool provenance = true;          ///< false: positions end at the source (a measurement); SQL need not carry them
-  Epoch epoch_hint = 1;            ///< the epoch that the next run would close, for names shown by `plan`
+  bool provenance = true;  ///< false: positions end at the source (a measurement); SQL need not carry them
+  Epoch epoch_hint = 1;    ///< the epoch that the next run would close, for names shown by `plan`
 };
 
 struct SourceKind {
   const SpecInfo* spec = nullptr;
   /// Mistakes in settings go to `problems`; what the outside does wrong (no such file) is the Result's error.
-  std::function<Result<std::shared_ptr<Source>>(const Node& settings, const std::optional<Contract>& contract, const BindContext&, Problems&)> bind;
+  std::function<Result<std::shared_ptr<Source>>(const Node& settings, const std::optional<Contract>& contract,
+                                                const BindContext&, Problems&)>
+      bind;
 };
 
 struct TransformKind {
   const SpecInfo* spec = nullptr;
-  /// The inputs that the settings themselves name (SQL's FROM), among `candidates`. Null: it takes exactly one, from `from:`.
-  std::function<Result<std::vector<std::string>>(const Node& settings, const std::vector<std::string>& candidates, const BindContext&, Problems&)> inputs;
-  std::function<Result<BoundTransform>(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext&, Problems&)> bind;
+  /// The inputs that the settings themselves name (SQL's FROM), among `candidates`. Null: it takes exactly one, from
+  /// `from:`.
+  std::function<Result<std::vector<std::string>>(const Node& settings, const std::vector<std::string>& candidates,
+                                                 const BindContext&, Problems&)>
+      inputs;
+  std::function<Result<BoundTransform>(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext&,
+                                       Problems&)>
+      bind;
 };
 
 /// A sink, bound: either kind of two.
@@ -76,16 +84,17 @@ struct BoundSink {
   std::shared_ptr<FileSink> files;
   std::shared_ptr<StoreSink> store;
   IfExists if_exists = IfExists::number;
-  std::string target;                 ///< for people and for "two outputs to one path": `output/{source_stem}.parquet`, `duckdb:x.duckdb table t`
-  std::vector<std::string> notes;     ///< DDL it would run, encodings
-  std::vector<std::string> owns;      ///< paths or tables that nobody else may write to
+  std::string target;              ///< for people and for "two outputs to one path": `output/{source_stem}.parquet`,
+                                   ///< `duckdb:x.duckdb table t`
+  std::vector<std::string> notes;  ///< DDL it would run, encodings
+  std::vector<std::string> owns;   ///< paths or tables that nobody else may write to
 };
 
 struct SinkSettings {
-  std::string name;                        ///< of the sink in the pipeline
-  std::string pipeline;                    ///< whose epochs a store remembers
+  std::string name;      ///< of the sink in the pipeline
+  std::string pipeline;  ///< whose epochs a store remembers
   const Node* settings = nullptr;
-  std::string store;                       ///< address, for store sinks
+  std::string store;  ///< address, for store sinks
   std::optional<Contract> contract;
 };
 

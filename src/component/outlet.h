@@ -11,10 +11,10 @@ namespace trommel {
 
 /// A row that was refused. `code` groups (`cast`, `ragged`, `required`, `max`), `reason` is a sentence with the values.
 struct Refusal {
-  int64_t row = 0;      ///< its index in the Batch at hand
+  int64_t row = 0;  ///< its index in the Batch at hand
   std::string code;
-  std::string column;   ///< empty when no single column is to blame
-  std::string value;    ///< as text
+  std::string column;  ///< empty when no single column is to blame
+  std::string value;   ///< as text
   std::string reason;
 };
 
@@ -40,9 +40,9 @@ class Outlet {
   virtual void emit(Batch batch) = 0;
   virtual void reject(const Batch& batch, std::span<const Refusal> refusals) = 0;
   virtual void reject(const Block& block, std::span<const RawRefusal> refusals) = 0;
-  virtual void filtered(int64_t rows) = 0;      ///< left out by a condition
-  virtual void deduplicated(int64_t rows) = 0;  ///< equal to a row that was kept
-  virtual void expanded(int64_t rows) = 0;      ///< rows more than came in (a lookup that multiplies, unnest)
+  virtual void filtered(int64_t rows) = 0;             ///< left out by a condition
+  virtual void deduplicated(int64_t rows) = 0;         ///< equal to a row that was kept
+  virtual void expanded(int64_t rows) = 0;             ///< rows more than came in (a lookup that multiplies, unnest)
   virtual void combined(int64_t in, int64_t out) = 0;  ///< `in` rows became `out` others (an aggregate)
   virtual void misfit(const Block& block, Misfit misfit) = 0;  ///< decoders only
 };

@@ -17,7 +17,8 @@ using Epoch = uint64_t;
 /// What is promised when a commit is repeated after a crash. The contract suite tries it.
 enum class Guarantee { exactly_once, at_least_once };
 
-/// Rows of one epoch for one sink, as the engine spooled them: the same batches in the same order each time it is asked.
+/// Rows of one epoch for one sink, as the engine spooled them: the same batches in the same order each time it is
+/// asked.
 class Segment {
  public:
   virtual ~Segment() = default;

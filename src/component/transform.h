@@ -12,7 +12,8 @@
 
 namespace trommel {
 
-/// What a transform remembers across batches, by key. The engine writes what changed since the last epoch, and hands all of it back after a restart.
+/// What a transform remembers across batches, by key. The engine writes what changed since the last epoch, and hands
+/// all of it back after a restart.
 class State {
  public:
   virtual ~State() = default;

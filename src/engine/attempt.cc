@@ -9,7 +9,11 @@ namespace {
 class Machinery {
  public:
   explicit Machinery(Attempt& attempt)
-      : attempt_(attempt), plan_(attempt.plan), tasks_(attempt.flow, tasks_room()), inboxes_(plan_.nodes.size()), rejects_inbox_(attempt.flow, inbox_room()) {
+      : attempt_(attempt),
+        plan_(attempt.plan),
+        tasks_(attempt.flow, tasks_room()),
+        inboxes_(plan_.nodes.size()),
+        rejects_inbox_(attempt.flow, inbox_room()) {
     for (size_t node = 0; node < plan_.nodes.size(); ++node) {
       if (heads_machine(node)) inboxes_[node] = std::make_unique<Inbox>(attempt.flow, inbox_room());
     }
@@ -74,10 +78,12 @@ class Machinery {
   }
 
   void add_consumer(size_t node) {
-    if (plan_.nodes[node].kind == PlanNode::Kind::transform) return add(transform_machine(attempt_, node, *inboxes_[node], exits_of(node)));
+    if (plan_.nodes[node].kind == PlanNode::Kind::transform)
+      return add(transform_machine(attempt_, node, *inboxes_[node], exits_of(node)));
     const bool is_store = plan_.nodes[node].sink.store != nullptr;
-    sinks_.push_back(is_store ? store_sink_machine(attempt_, node, *inboxes_[node], {&rejects_inbox_, rejects_inbox_.add_producer()})
-                              : file_sink_machine(attempt_, node, *inboxes_[node]));
+    sinks_.push_back(
+        is_store ? store_sink_machine(attempt_, node, *inboxes_[node], {&rejects_inbox_, rejects_inbox_.add_producer()})
+                 : file_sink_machine(attempt_, node, *inboxes_[node]));
     machines_.push_back(sinks_.back().get());
   }
 
@@ -100,7 +106,8 @@ class Machinery {
 /// Tells how far the run is, ten times a second, for as long as it lives.
 class ProgressTicker {
  public:
-  ProgressTicker(Attempt& attempt, const RunOptions& options) : attempt_(attempt), options_(options), started_us_(attempt.env.steady_us()) {
+  ProgressTicker(Attempt& attempt, const RunOptions& options)
+      : attempt_(attempt), options_(options), started_us_(attempt.env.steady_us()) {
     for (const auto& split : attempt.splits) {
       if (split->size < 0) total_ = -1;
       if (total_ >= 0) total_ += split->size;

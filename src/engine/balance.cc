@@ -74,30 +74,38 @@ std::vector<std::string> Balance::mistakes(bool with_written) const {
     switch (node.kind) {
       case NodeBalance::Kind::source:
         if (c.read + c.expanded != c.out + left) {
-          wrong.push_back(fmt::format("{}: read {} + expanded {} is not handed on {} + rejected {} + filtered {} + deduplicated {} + late {}", node.name, c.read,
-                                      c.expanded, c.out, c.rejected, c.filtered, c.deduplicated, c.late));
+          wrong.push_back(fmt::format(
+              "{}: read {} + expanded {} is not handed on {} + rejected {} + filtered {} + deduplicated {} + late {}",
+              node.name, c.read, c.expanded, c.out, c.rejected, c.filtered, c.deduplicated, c.late));
         }
         break;
       case NodeBalance::Kind::transform:
         if (c.in + c.expanded + c.combined_out != c.out + left + c.combined_in) {
-          wrong.push_back(fmt::format("{}: in {} + expanded {} is not handed on {} + rejected {} + filtered {} + deduplicated {} + late {} + combined {}",
-                                      node.name, c.in, c.expanded, c.out, c.rejected, c.filtered, c.deduplicated, c.late, c.combined_in - c.combined_out));
+          wrong.push_back(
+              fmt::format("{}: in {} + expanded {} is not handed on {} + rejected {} + filtered {} + deduplicated {} + "
+                          "late {} + combined {}",
+                          node.name, c.in, c.expanded, c.out, c.rejected, c.filtered, c.deduplicated, c.late,
+                          c.combined_in - c.combined_out));
         }
         break;
       case NodeBalance::Kind::sink:
         if (with_written && c.in != c.written + c.withheld + left) {
-          wrong.push_back(fmt::format("{}: in {} is not written {} + rejected {} + filtered {} + deduplicated {}", node.name, c.in, c.written, c.rejected,
-                                      c.filtered, c.deduplicated));
+          wrong.push_back(fmt::format("{}: in {} is not written {} + rejected {} + filtered {} + deduplicated {}",
+                                      node.name, c.in, c.written, c.rejected, c.filtered, c.deduplicated));
         }
         break;
     }
   }
-  if (rejected() != rejects_logged) wrong.push_back(fmt::format("the reject log holds {} records, {} rows were rejected", rejects_logged, rejected()));
+  if (rejected() != rejects_logged)
+    wrong.push_back(fmt::format("the reject log holds {} records, {} rows were rejected", rejects_logged, rejected()));
   if (with_written) {
     for (const SinkLine& line : sinks()) {
       if (!line.balanced()) {
-        wrong.push_back(fmt::format("{}: read {} + expanded {} is not written {} + rejected {} + filtered {} + deduplicated {} + late {} + combined {}", line.sink,
-                                    line.read, line.expanded, line.written, line.rejected, line.filtered, line.deduplicated, line.late, line.combined));
+        wrong.push_back(
+            fmt::format("{}: read {} + expanded {} is not written {} + rejected {} + filtered {} + deduplicated {} + "
+                        "late {} + combined {}",
+                        line.sink, line.read, line.expanded, line.written, line.rejected, line.filtered,
+                        line.deduplicated, line.late, line.combined));
       }
     }
   }

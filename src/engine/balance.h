@@ -1,8 +1,10 @@
-// The balance sheet: what became of every row, counted where it happened. Nothing here is computed from what it is meant to prove.
+// The balance sheet: what became of every row, counted where it happened. Nothing here is computed from what it is
+// meant to prove.
 //
 //   read + expanded = written + withheld + rejected + filtered + deduplicated + late + combined
 //
-// holds for every sink over the nodes on the way to it (`combined` is rows in less rows out of aggregates, `withheld` what a run that was refused had ready), and a like equation holds at each node and each edge.
+// holds for every sink over the nodes on the way to it (`combined` is rows in less rows out of aggregates, `withheld`
+// what a run that was refused had ready), and a like equation holds at each node and each edge.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +16,8 @@
 
 namespace trommel {
 
-/// What one node counted. `in` is counted by who takes a batch, `out` by the outlet, `read` by the decoder, `written` by the file or store itself.
+/// What one node counted. `in` is counted by who takes a batch, `out` by the outlet, `read` by the decoder, `written`
+/// by the file or store itself.
 struct Counts {
   int64_t read = 0, in = 0, out = 0, written = 0, withheld = 0;
   int64_t rejected = 0, filtered = 0, deduplicated = 0, late = 0;
@@ -35,8 +38,11 @@ struct NodeBalance {
 /// One line of the sheet: a sink and all that happened on the way to it.
 struct SinkLine {
   std::string sink;
-  int64_t read = 0, expanded = 0, written = 0, withheld = 0, rejected = 0, filtered = 0, deduplicated = 0, late = 0, combined = 0;
-  bool balanced() const { return read + expanded == written + withheld + rejected + filtered + deduplicated + late + combined; }
+  int64_t read = 0, expanded = 0, written = 0, withheld = 0, rejected = 0, filtered = 0, deduplicated = 0, late = 0,
+          combined = 0;
+  bool balanced() const {
+    return read + expanded == written + withheld + rejected + filtered + deduplicated + late + combined;
+  }
 };
 
 struct Balance {

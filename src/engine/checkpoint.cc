@@ -16,20 +16,29 @@ constexpr size_t kKept = 3;
 std::string checksum_of(std::string_view text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
 
 Json to_json(const PreparedFile& file) {
-  return {{"sink", file.sink}, {"temporary", file.temporary}, {"final", file.final_path}, {"size", file.size}, {"rows", file.rows}, {"checksum", file.checksum}};
+  return {{"sink", file.sink}, {"temporary", file.temporary}, {"final", file.final_path},
+          {"size", file.size}, {"rows", file.rows},           {"checksum", file.checksum}};
 }
 
 Json to_json(const SealedSegment& segment) {
-  return {{"sink", segment.sink}, {"path", segment.path}, {"rows", segment.rows}, {"size", segment.size}, {"checksum", segment.checksum}};
+  return {{"sink", segment.sink},
+          {"path", segment.path},
+          {"rows", segment.rows},
+          {"size", segment.size},
+          {"checksum", segment.checksum}};
 }
 
 }  // namespace
 
 std::string checkpoint_text(const Checkpoint& checkpoint) {
-  Json body = {{"format", kFormat}, {"pipeline", checkpoint.pipeline}, {"epoch", checkpoint.epoch},
-               {"rows_read", checkpoint.rows_read}, {"rows_rejected", checkpoint.rows_rejected}};
+  Json body = {{"format", kFormat},
+               {"pipeline", checkpoint.pipeline},
+               {"epoch", checkpoint.epoch},
+               {"rows_read", checkpoint.rows_read},
+               {"rows_rejected", checkpoint.rows_rejected}};
   body["taken"] = Json::array();
-  for (const auto& input : checkpoint.taken) body["taken"].push_back({{"source", input.source}, {"id", input.id}, {"name", input.name}, {"size", input.size}});
+  for (const auto& input : checkpoint.taken)
+    body["taken"].push_back({{"source", input.source}, {"id", input.id}, {"name", input.name}, {"size", input.size}});
   body["files"] = Json::array();
   for (const auto& file : checkpoint.files) body["files"].push_back(to_json(file));
   body["segments"] = Json::array();
@@ -45,7 +54,8 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   if (sum != checksum_of(line) + "\n") return external_error(path, "is damaged: its checksum does not fit");
   ASSIGN(const Json body, parse_json(line, path));
   if (body.value("format", 0) != kFormat) {
-    return external_error(path, fmt::format("has format {}, this program reads {}", body.value("format", 0), kFormat), "run the version that wrote it");
+    return external_error(path, fmt::format("has format {}, this program reads {}", body.value("format", 0), kFormat),
+                          "run the version that wrote it");
   }
   Checkpoint out;
   out.pipeline = body.value("pipeline", "");
@@ -53,15 +63,16 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   out.rows_read = body.value("rows_read", int64_t{0});
   out.rows_rejected = body.value("rows_rejected", int64_t{0});
   for (const Json& input : body["taken"]) {
-    out.taken.push_back({input.value("source", ""), input.value("id", ""), input.value("name", ""), input.value("size", int64_t{0})});
+    out.taken.push_back(
+        {input.value("source", ""), input.value("id", ""), input.value("name", ""), input.value("size", int64_t{0})});
   }
   for (const Json& file : body["files"]) {
-    out.files.push_back({file.value("sink", ""), file.value("temporary", ""), file.value("final", ""), file.value("size", int64_t{0}),
-                         file.value("rows", int64_t{0}), file.value("checksum", "")});
+    out.files.push_back({file.value("sink", ""), file.value("temporary", ""), file.value("final", ""),
+                         file.value("size", int64_t{0}), file.value("rows", int64_t{0}), file.value("checksum", "")});
   }
   for (const Json& segment : body["segments"]) {
-    out.segments.push_back({segment.value("sink", ""), segment.value("path", ""), segment.value("rows", int64_t{0}), segment.value("size", int64_t{0}),
-                            segment.value("checksum", "")});
+    out.segments.push_back({segment.value("sink", ""), segment.value("path", ""), segment.value("rows", int64_t{0}),
+                            segment.value("size", int64_t{0}), segment.value("checksum", "")});
   }
   return out;
 }
@@ -78,7 +89,9 @@ Result<> StateFolder::open(const std::string& holder) {
   return {};
 }
 
-std::string StateFolder::checkpoint_path(Epoch epoch) const { return fmt::format("{}/checkpoint-{:06}.json", folder_, epoch); }
+std::string StateFolder::checkpoint_path(Epoch epoch) const {
+  return fmt::format("{}/checkpoint-{:06}.json", folder_, epoch);
+}
 
 Result<std::vector<std::string>> StateFolder::checkpoint_paths() {
   ASSIGN(const auto entries, env_.list(folder_));
@@ -138,7 +151,12 @@ Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us)
     if (!before.empty() && before.back() != '\n') lines += "\n";
   }
   for (const TakenInput& input : checkpoint.taken) {
-    lines += json_line({{"source", input.source}, {"id", input.id}, {"name", input.name}, {"size", input.size}, {"epoch", checkpoint.epoch}}) + "\n";
+    lines += json_line({{"source", input.source},
+                        {"id", input.id},
+                        {"name", input.name},
+                        {"size", input.size},
+                        {"epoch", checkpoint.epoch}}) +
+             "\n";
   }
   lines += json_line({{"epoch_done", checkpoint.epoch}, {"at_us", now_us}}) + "\n";
   ASSIGN(auto file, env_.append_to(path));

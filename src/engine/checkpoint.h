@@ -2,10 +2,9 @@
 //
 // STATE/lock                    held by the run; says who holds it
 // STATE/checkpoint-000007.json  the last few epochs: what was taken, which files and segments wait for their commit
-// STATE/taken.jsonl             every input that was taken, appended once its epoch is in every sink: also the mark that the epoch is done
-// STATE/spool/                  segments
-// STATE/rejects/                the reject log, a file an epoch
-// STATE/temporaries             names of temporaries that a dead run may have left
+// STATE/taken.jsonl             every input that was taken, appended once its epoch is in every sink: also the mark
+// that the epoch is done STATE/spool/                  segments STATE/rejects/                the reject log, a file an
+// epoch STATE/temporaries             names of temporaries that a dead run may have left
 #pragma once
 
 #include <map>
@@ -29,8 +28,8 @@ struct TakenInput {
 struct Checkpoint {
   std::string pipeline;
   Epoch epoch = 0;
-  std::vector<TakenInput> taken;        ///< inputs that end with this epoch
-  std::vector<PreparedFile> files;      ///< those of the reject log too (sink `rejects`)
+  std::vector<TakenInput> taken;    ///< inputs that end with this epoch
+  std::vector<PreparedFile> files;  ///< those of the reject log too (sink `rejects`)
   std::vector<SealedSegment> segments;
   int64_t rows_read = 0, rows_rejected = 0;
 };

@@ -27,18 +27,21 @@ Rows number_rows(const std::vector<int64_t>& numbers) {
   return arrow::RecordBatch::Make(number_schema(), static_cast<int64_t>(numbers.size()), {*builder.Finish()});
 }
 
-int64_t number_at(const Batch& batch, int64_t row) { return static_cast<const arrow::Int64Array&>(*batch.rows->column(0)).Value(row); }
+int64_t number_at(const Batch& batch, int64_t row) {
+  return static_cast<const arrow::Int64Array&>(*batch.rows->column(0)).Value(row);
+}
 
 /// What the source gives, and what goes wrong; shared with the test.
 struct World {
-  std::vector<int64_t> files{1000};  ///< rows of each; row i of file f is f * 1,000,000 + i, written as text, one a line
-  int64_t reject_every = 0;          ///< rows whose number divides by it are no numbers
-  int64_t lose_row = -1;             ///< the decoder forgets this one: a planted miscount
+  std::vector<int64_t> files{
+      1000};                 ///< rows of each; row i of file f is f * 1,000,000 + i, written as text, one a line
+  int64_t reject_every = 0;  ///< rows whose number divides by it are no numbers
+  int64_t lose_row = -1;     ///< the decoder forgets this one: a planted miscount
   int64_t lose_in_transform = -1;
   bool sink_miscounts = false;
-  std::atomic<int> store_away{0};    ///< how many commits fail before one goes through
-  int misfits = 0;                   ///< how often the first block says that its types were guessed wrong
-  std::vector<int64_t> table;        ///< the store's rows
+  std::atomic<int> store_away{0};  ///< how many commits fail before one goes through
+  int misfits = 0;                 ///< how often the first block says that its types were guessed wrong
+  std::vector<int64_t> table;      ///< the store's rows
   Epoch table_epoch = 0;
 };
 
@@ -74,9 +77,11 @@ class NumberDecoder final : public Decoder {
 
 class NumberReader final : public Reader {
  public:
-  NumberReader(World& world, std::shared_ptr<const Split> split, int64_t block_bytes) : split_(std::move(split)), decoder_(std::make_shared<NumberDecoder>(world)), block_bytes_(block_bytes) {
+  NumberReader(World& world, std::shared_ptr<const Split> split, int64_t block_bytes)
+      : split_(std::move(split)), decoder_(std::make_shared<NumberDecoder>(world)), block_bytes_(block_bytes) {
     const int64_t file = std::stoll(split_->id);
-    for (int64_t i = 0; i < world.files[static_cast<size_t>(file)]; ++i) text_ += fmt::format("{}\n", file * 1'000'000 + i);
+    for (int64_t i = 0; i < world.files[static_cast<size_t>(file)]; ++i)
+      text_ += fmt::format("{}\n", file * 1'000'000 + i);
   }
   Result<Piece> read() override {
     Piece piece;
@@ -90,7 +95,8 @@ class NumberReader final : public Reader {
     block.from = static_cast<Position>(from);
     block.to = static_cast<Position>(at_);
     block.line = line_;
-    line_ += std::count(text_.begin() + static_cast<ptrdiff_t>(from), text_.begin() + static_cast<ptrdiff_t>(at_), '\n');
+    line_ +=
+        std::count(text_.begin() + static_cast<ptrdiff_t>(from), text_.begin() + static_cast<ptrdiff_t>(at_), '\n');
     piece.block = std::move(block);
     piece.next = static_cast<Position>(at_);
     piece.then = at_ == text_.size() ? Next::ended : Next::more;
@@ -117,7 +123,9 @@ class NumberSource final : public Source {
     }
     return splits;
   }
-  Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position) override { return std::make_unique<NumberReader>(world_, std::move(split), block_bytes_); }
+  Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position) override {
+    return std::make_unique<NumberReader>(world_, std::move(split), block_bytes_);
+  }
   Result<> durable(const Split&, Position, bool) override { return {}; }
   Schema schema() const override { return number_schema(); }
   bool guessed() const override { return true; }
@@ -225,32 +233,43 @@ class TableSink final : public StoreSink {
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest() {
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("trommel-engine-{}-{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = std::filesystem::temp_directory_path() /
+              fmt::format("trommel-engine-{}-{}", ::getpid(),
+                          ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    SourceKind source{&numbers_, [this](const Node&, const auto&, const BindContext& context, Problems&) -> Result<std::shared_ptr<Source>> {
-                        return std::make_shared<NumberSource>(world_, context.memory.block);
-                      }};
+    SourceKind source{
+        &numbers_,
+        [this](const Node&, const auto&, const BindContext& context, Problems&) -> Result<std::shared_ptr<Source>> {
+          return std::make_shared<NumberSource>(world_, context.memory.block);
+        }};
     components_.sources.push_back(source);
     TransformKind even;
     even.spec = &even_;
     even.bind = [this](const Node& settings, const auto&, const BindContext&, Problems&) -> Result<BoundTransform> {
       BoundTransform bound;
       bound.schema = number_schema();
-      bound.shape = settings.scalar == "whole" ? Shape::whole_input : settings.scalar == "in_order" ? Shape::in_order : Shape::row_by_row;
+      bound.shape = settings.scalar == "whole"      ? Shape::whole_input
+                    : settings.scalar == "in_order" ? Shape::in_order
+                                                    : Shape::row_by_row;
       const bool wait = settings.scalar == "whole";
-      bound.make = [this, wait]() -> Result<std::unique_ptr<Transform>> { return std::make_unique<EvenTransform>(world_, wait); };
+      bound.make = [this, wait]() -> Result<std::unique_ptr<Transform>> {
+        return std::make_unique<EvenTransform>(world_, wait);
+      };
       return bound;
     };
     components_.transforms.push_back(even);
-    SinkKind lines{&lines_, false, [this](const SinkSettings&, const InputInfo&, const BindContext& context, Problems&) -> Result<BoundSink> {
-                     BoundSink bound;
-                     bound.files = std::make_shared<LineSink>(world_, context.folder + "/out/numbers.txt");
-                     bound.if_exists = IfExists::number;
-                     return bound;
-                   }};
+    SinkKind lines{
+        &lines_, false,
+        [this](const SinkSettings&, const InputInfo&, const BindContext& context, Problems&) -> Result<BoundSink> {
+          BoundSink bound;
+          bound.files = std::make_shared<LineSink>(world_, context.folder + "/out/numbers.txt");
+          bound.if_exists = IfExists::number;
+          return bound;
+        }};
     components_.sinks.push_back(lines);
-    SinkKind table{&table_, true, [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
+    SinkKind table{&table_, true,
+                   [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
                      BoundSink bound;
                      bound.store = std::make_shared<TableSink>(world_);
                      bound.target = "table";

@@ -76,8 +76,8 @@ class ThreadedFlow final : public Flow {
   Env& env_;
   std::mutex mutex_;
   std::condition_variable moved_;
-  uint64_t version_ = 0;       // guarded by mutex_
-  std::optional<Error> error_; // guarded by mutex_
+  uint64_t version_ = 0;        // guarded by mutex_
+  std::optional<Error> error_;  // guarded by mutex_
 };
 
 class SteppedFlow final : public Flow {
@@ -117,7 +117,8 @@ class SteppedFlow final : public Flow {
     return std::all_of(state_.begin(), state_.end(), [](State state) { return state == State::done; });
   }
 
-  /// One step of a machine drawn among those that can move. Nobody being able to is a mistake of ours: a circle of waits.
+  /// One step of a machine drawn among those that can move. Nobody being able to is a mistake of ours: a circle of
+  /// waits.
   void step_any() {
     std::vector<size_t> able;
     for (size_t i = 0; i < state_.size(); ++i) {
@@ -134,9 +135,17 @@ class SteppedFlow final : public Flow {
       return;
     }
     switch (*step) {
-      case Machine::Step::progress: state_[i] = State::ready; changed(); break;
-      case Machine::Step::blocked: state_[i] = State::blocked; break;
-      case Machine::Step::done: state_[i] = State::done; changed(); break;
+      case Machine::Step::progress:
+        state_[i] = State::ready;
+        changed();
+        break;
+      case Machine::Step::blocked:
+        state_[i] = State::blocked;
+        break;
+      case Machine::Step::done:
+        state_[i] = State::done;
+        changed();
+        break;
     }
   }
 

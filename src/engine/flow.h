@@ -1,5 +1,5 @@
-// Flow: what drives the machines of a run. On threads each machine has one of its own; stepped, all of them take turns on the caller's thread, in an order
-// drawn from a seed. The machines do not know which.
+// Flow: what drives the machines of a run. On threads each machine has one of its own; stepped, all of them take turns
+// on the caller's thread, in an order drawn from a seed. The machines do not know which.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,8 @@ class Flow {
   virtual ~Flow() = default;
   /// Steps all machines until each is done, one fails, or `stop` asks for an end. Returns the first error.
   virtual Result<> run(const std::vector<Machine*>& machines, std::stop_token stop) = 0;
-  /// To be called by a machine in its step, when it cannot go on before `ready`. False: the flow is ending, drop what you hold and return.
+  /// To be called by a machine in its step, when it cannot go on before `ready`. False: the flow is ending, drop what
+  /// you hold and return.
   virtual bool wait(const std::function<bool()>& ready) = 0;
   /// Something changed that somebody may be waiting for.
   virtual void changed() = 0;

@@ -28,8 +28,10 @@ class Resolver {
   Graph resolve() {
     graph_.transform_inputs.resize(pipeline_.transforms.size());
     graph_.sink_inputs.resize(pipeline_.sinks.size());
-    for (size_t i = 0; i < pipeline_.transforms.size(); ++i) graph_.transform_inputs[i] = named_inputs(pipeline_.transforms[i]);
-    for (size_t i = 0; i < pipeline_.sinks.size(); ++i) graph_.sink_inputs[i] = checked(pipeline_.sinks[i].from, pipeline_.sinks[i]);
+    for (size_t i = 0; i < pipeline_.transforms.size(); ++i)
+      graph_.transform_inputs[i] = named_inputs(pipeline_.transforms[i]);
+    for (size_t i = 0; i < pipeline_.sinks.size(); ++i)
+      graph_.sink_inputs[i] = checked(pipeline_.sinks[i].from, pipeline_.sinks[i]);
     find_left_out();
     order_transforms();
     check_unread();
@@ -62,7 +64,8 @@ class Resolver {
         continue;
       }
       const std::string near = did_you_mean(name, streams_);
-      problems_.add(part.from_place, fmt::format("`{}` reads from `{}`, which is neither a source nor a transform", part.name, name),
+      problems_.add(part.from_place,
+                    fmt::format("`{}` reads from `{}`, which is neither a source nor a transform", part.name, name),
                     near.empty() ? "there are " + quoted_list(streams_) : "did you mean `" + near + "`?");
       broken_.insert(part.name);
     }
@@ -73,7 +76,8 @@ class Resolver {
   void find_left_out() {
     for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
       if (!graph_.transform_inputs[i].empty() || broken_.contains(pipeline_.transforms[i].name)) continue;
-      std::vector<std::string> before(streams_.begin(), streams_.begin() + static_cast<ptrdiff_t>(pipeline_.sources.size() + i));
+      std::vector<std::string> before(streams_.begin(),
+                                      streams_.begin() + static_cast<ptrdiff_t>(pipeline_.sources.size() + i));
       graph_.transform_inputs[i] = only_one_left(before, pipeline_.transforms[i]);
     }
     const std::vector<std::string> ends = unread(streams_);
@@ -100,7 +104,8 @@ class Resolver {
     if (names.empty()) {
       problems_.add(part.place, fmt::format("`{}` has nothing to read from", part.name), "add a source");
     } else {
-      problems_.add(part.place, fmt::format("`{}` does not say what it reads", part.name), "write `from:` with one of " + quoted_list(left.empty() ? names : left));
+      problems_.add(part.place, fmt::format("`{}` does not say what it reads", part.name),
+                    "write `from:` with one of " + quoted_list(left.empty() ? names : left));
     }
     broken_.insert(part.name);
     return {};
@@ -117,7 +122,8 @@ class Resolver {
         const auto from = std::find(way.begin(), way.end(), i);
         std::string circle;
         for (auto at = from; at != way.end(); ++at) circle += pipeline_.transforms[*at].name + " <- ";
-        problems_.add(pipeline_.transforms[i].place, "a cycle: " + circle + pipeline_.transforms[i].name, "a part cannot read what is made from it");
+        problems_.add(pipeline_.transforms[i].place, "a cycle: " + circle + pipeline_.transforms[i].name,
+                      "a part cannot read what is made from it");
         return;
       }
       state[i] = 1;
@@ -139,7 +145,9 @@ class Resolver {
     for (const auto& inputs : graph_.sink_inputs) read.insert(inputs.begin(), inputs.end());
     for (const auto* parts : {&pipeline_.sources, &pipeline_.transforms}) {
       for (const Part& part : *parts) {
-        if (!read.contains(part.name)) problems_.add(part.place, fmt::format("nobody reads `{}`", part.name), "add a sink with `from: " + part.name + "`, or take it out");
+        if (!read.contains(part.name))
+          problems_.add(part.place, fmt::format("nobody reads `{}`", part.name),
+                        "add a sink with `from: " + part.name + "`, or take it out");
       }
     }
   }
@@ -158,7 +166,9 @@ class Resolver {
       }
       const auto [first, fresh] = targets.emplace(target, &part);
       if (!fresh) {
-        problems_.add(part.place, fmt::format("`{}` writes to {}, and so does `{}`", part.name, target, first->second->name), "give each sink a place of its own");
+        problems_.add(part.place,
+                      fmt::format("`{}` writes to {}, and so does `{}`", part.name, target, first->second->name),
+                      "give each sink a place of its own");
       }
     }
   }
@@ -195,7 +205,8 @@ const SinkKind* find_sink_kind(const Components& components, const std::string& 
   return nullptr;
 }
 
-Graph resolve_graph(const Pipeline& pipeline, const Components& components, const BindContext& context, Problems& problems) {
+Graph resolve_graph(const Pipeline& pipeline, const Components& components, const BindContext& context,
+                    Problems& problems) {
   return Resolver(pipeline, components, context, problems).resolve();
 }
 

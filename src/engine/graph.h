@@ -16,7 +16,8 @@ struct Graph {
 };
 
 /// Mistakes go to `problems`: names that nobody has, cycles, parts that nobody reads, two sinks with one target.
-Graph resolve_graph(const Pipeline& pipeline, const Components& components, const BindContext& context, Problems& problems);
+Graph resolve_graph(const Pipeline& pipeline, const Components& components, const BindContext& context,
+                    Problems& problems);
 
 const SourceKind* find_source_kind(const Components& components, const std::string& name);
 const TransformKind* find_transform_kind(const Components& components, const std::string& name);

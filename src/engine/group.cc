@@ -5,7 +5,7 @@
 namespace trommel {
 namespace {
 
-constexpr size_t kOverflow = 4 << 20;   // bytes handed on in one push before they are sent in the middle of it
+constexpr size_t kOverflow = 4 << 20;  // bytes handed on in one push before they are sent in the middle of it
 
 }  // namespace
 
@@ -14,7 +14,8 @@ std::vector<size_t> group_members(const Plan& plan, size_t head) {
   for (size_t i = 0; i < members.size(); ++i) {
     for (const size_t next : plan.nodes[members[i]].outputs) {
       const PlanNode& node = plan.nodes[next];
-      const bool falls_in = node.kind == PlanNode::Kind::transform && node.inputs.size() == 1 && node.transform.shape == Shape::row_by_row;
+      const bool falls_in = node.kind == PlanNode::Kind::transform && node.inputs.size() == 1 &&
+                            node.transform.shape == Shape::row_by_row;
       if (falls_in) members.push_back(next);
     }
   }
@@ -45,13 +46,16 @@ class Group::NodeOutlet final : public Outlet {
     if (!group_.plan_.provenance) batch = Batch{batch.rows, {}, nullptr};
     const int64_t rows = group_.plan_.batch_rows;
     if (rows == 0 || batch.size() <= rows || self.transform) return group_.hand_on(self, std::move(batch));
-    for (int64_t at = 0; at < batch.size(); at += rows) group_.hand_on(self, slice(batch, at, std::min(rows, batch.size() - at)));
+    for (int64_t at = 0; at < batch.size(); at += rows)
+      group_.hand_on(self, slice(batch, at, std::min(rows, batch.size() - at)));
   }
   void reject(const Batch& batch, std::span<const Refusal> refusals) override {
-    for (const Refusal& refusal : refusals) refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), batch, refusal, lines_));
+    for (const Refusal& refusal : refusals)
+      refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), batch, refusal, lines_));
   }
   void reject(const Block& block, std::span<const RawRefusal> refusals) override {
-    for (const RawRefusal& refusal : refusals) refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), block, refusal, lines_));
+    for (const RawRefusal& refusal : refusals)
+      refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), block, refusal, lines_));
   }
   void filtered(int64_t rows) override { counts().filtered += rows; }
   void deduplicated(int64_t rows) override { counts().deduplicated += rows; }
@@ -62,14 +66,17 @@ class Group::NodeOutlet final : public Outlet {
   }
   void misfit(const Block& block, Misfit misfit) override {
     const int64_t line = line_at(block, misfit.position);
-    group_.ledger_.add_misfit({group_.members_.front().node, std::move(misfit), block.split ? block.split->name : "", line});
+    group_.ledger_.add_misfit(
+        {group_.members_.front().node, std::move(misfit), block.split ? block.split->name : "", line});
     group_.flow_.end();
   }
 
  private:
   Counts& counts() { return group_.members_[member_].counts; }
   const std::string& stage() const { return group_.plan_.nodes[group_.members_[member_].node].name; }
-  void refuse(const std::string& code, Reject reject) { group_.refuse(group_.members_[member_], code, std::move(reject)); }
+  void refuse(const std::string& code, Reject reject) {
+    group_.refuse(group_.members_[member_], code, std::move(reject));
+  }
 
   Group& group_;
   size_t member_;
@@ -125,7 +132,8 @@ Result<> Group::push(size_t input, const Batch& batch) {
 Result<> Group::end() {
   for (Member& member : members_) {
     if (!member.transform || flow_.ending()) continue;
-    if (auto done = member.transform->end(*member.outlet); !done) return tl::unexpected(at_node(member, std::move(done).error()));
+    if (auto done = member.transform->end(*member.outlet); !done)
+      return tl::unexpected(at_node(member, std::move(done).error()));
     TRY(outcome());
   }
   return {};
@@ -134,7 +142,8 @@ Result<> Group::end() {
 void Group::push_member(Member& member, size_t input, const Batch& batch) {
   if (error_) return;
   member.counts.in += batch.size();
-  if (auto done = member.transform->push(input, batch, *member.outlet); !done) fail(at_node(member, std::move(done).error()));
+  if (auto done = member.transform->push(input, batch, *member.outlet); !done)
+    fail(at_node(member, std::move(done).error()));
 }
 
 void Group::hand_on(Member& member, Batch batch) {

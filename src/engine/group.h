@@ -1,5 +1,6 @@
-// Group: nodes of the plan that one thread works through together, rows falling from one into the next without a queue between them.
-// A lane has one group for each source (the decoder and every row-by-row transform below it); each other transform heads a group of its own.
+// Group: nodes of the plan that one thread works through together, rows falling from one into the next without a queue
+// between them. A lane has one group for each source (the decoder and every row-by-row transform below it); each other
+// transform heads a group of its own.
 #pragma once
 
 #include <functional>
@@ -25,7 +26,8 @@ struct Exits {
   Exit to_rejects;
 };
 
-/// Which nodes belong to the group headed by `head`: itself, and every row-by-row transform that hangs below it with one input only.
+/// Which nodes belong to the group headed by `head`: itself, and every row-by-row transform that hangs below it with
+/// one input only.
 std::vector<size_t> group_members(const Plan& plan, size_t head);
 /// The nodes outside that members hand rows to, in the order of the plan.
 std::vector<size_t> group_targets(const Plan& plan, const std::vector<size_t>& members);
@@ -44,11 +46,13 @@ class Group {
   /// Ends every transform of the group, the head first.
   Result<> end();
 
-  /// What was handed on since the last call, by target, and the rejects: to be sent with one sequence number. Counts go to the ledger.
+  /// What was handed on since the last call, by target, and the rejects: to be sent with one sequence number. Counts go
+  /// to the ledger.
   Result<> send(const Exits& exits, uint64_t sequence, bool barrier);
   /// Bytes waiting to be sent.
   size_t pending() const { return pending_; }
-  /// Called when a lot is pending in the middle of a push or an end; set by machines that number their parcels themselves.
+  /// Called when a lot is pending in the middle of a push or an end; set by machines that number their parcels
+  /// themselves.
   std::function<Result<>()> overflow;
 
  private:

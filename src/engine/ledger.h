@@ -1,4 +1,5 @@
-// Ledger: where the counts of one epoch come together, from whichever thread. Nobody but the engine's outlets and machines writes to it.
+// Ledger: where the counts of one epoch come together, from whichever thread. Nobody but the engine's outlets and
+// machines writes to it.
 #pragma once
 
 #include <atomic>

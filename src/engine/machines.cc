@@ -9,7 +9,8 @@ namespace {
 
 class ReaderMachine final : public Machine {
  public:
-  ReaderMachine(Attempt& attempt, size_t source, TaskQueue& tasks) : attempt_(attempt), node_(attempt.plan.nodes[source]), source_(source), tasks_(tasks) {
+  ReaderMachine(Attempt& attempt, size_t source, TaskQueue& tasks)
+      : attempt_(attempt), node_(attempt.plan.nodes[source]), source_(source), tasks_(tasks) {
     tasks_.add_writer();
     for (const auto& split : attempt.splits) {
       if (split->source == node_.name) splits_.push_back(split);
@@ -68,7 +69,11 @@ class ReaderMachine final : public Machine {
 class LaneMachine final : public Machine {
  public:
   LaneMachine(Attempt& attempt, int number, TaskQueue& tasks, std::vector<Exits> exits)
-      : attempt_(attempt), number_(number), tasks_(tasks), exits_(std::move(exits)), groups_(attempt.plan.nodes.size()) {}
+      : attempt_(attempt),
+        number_(number),
+        tasks_(tasks),
+        exits_(std::move(exits)),
+        groups_(attempt.plan.nodes.size()) {}
   std::string name() const override { return fmt::format("lane {}", number_ + 1); }
 
   Result<Step> step() override {
@@ -95,7 +100,11 @@ class LaneMachine final : public Machine {
 class TransformMachine final : public Machine {
  public:
   TransformMachine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits)
-      : attempt_(attempt), node_(node), inbox_(inbox), exits_(std::move(exits)), group_(attempt.plan, node, attempt.ledger, attempt.flow) {
+      : attempt_(attempt),
+        node_(node),
+        inbox_(inbox),
+        exits_(std::move(exits)),
+        group_(attempt.plan, node, attempt.ledger, attempt.flow) {
     group_.overflow = [this] { return group_.send(exits_, sequence_++, false); };
   }
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
@@ -107,8 +116,10 @@ class TransformMachine final : public Machine {
     }
     Parcel parcel;
     switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing: return Step::blocked;
-      case Inbox::What::parcel: break;
+      case Inbox::What::nothing:
+        return Step::blocked;
+      case Inbox::What::parcel:
+        break;
       case Inbox::What::barrier:
         TRY(group_.end());
         TRY(group_.send(exits_, sequence_++, false));
@@ -133,16 +144,23 @@ class TransformMachine final : public Machine {
 class FileSinkMachine final : public SinkMachine {
  public:
   FileSinkMachine(Attempt& attempt, size_t node, Inbox& inbox)
-      : attempt_(attempt), node_(node), inbox_(inbox), sink_(*attempt.plan.nodes[node].sink.files), files_(attempt.env, options(attempt, node)) {}
+      : attempt_(attempt),
+        node_(node),
+        inbox_(inbox),
+        sink_(*attempt.plan.nodes[node].sink.files),
+        files_(attempt.env, options(attempt, node)) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
   Result<Step> step() override {
     Parcel parcel;
     switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing: return Step::blocked;
-      case Inbox::What::parcel: break;
-      case Inbox::What::barrier: return close_epoch();
+      case Inbox::What::nothing:
+        return Step::blocked;
+      case Inbox::What::parcel:
+        break;
+      case Inbox::What::barrier:
+        return close_epoch();
     }
     Counts counts;
     for (const auto& delivery : parcel.deliveries) {
@@ -155,7 +173,8 @@ class FileSinkMachine final : public SinkMachine {
 
  private:
   static TemporaryFiles::Options options(const Attempt& attempt, size_t node) {
-    return {attempt.plan.nodes[node].name, attempt.plan.pipeline, attempt.state_folder, attempt.epoch, attempt.plan.nodes[node].sink.if_exists, attempt.sync};
+    return {attempt.plan.nodes[node].name,           attempt.plan.pipeline, attempt.state_folder, attempt.epoch,
+            attempt.plan.nodes[node].sink.if_exists, attempt.sync};
   }
   Result<Step> close_epoch() {
     TRY(sink_.finish(files_));
@@ -177,16 +196,23 @@ class FileSinkMachine final : public SinkMachine {
 class StoreSinkMachine final : public SinkMachine {
  public:
   StoreSinkMachine(Attempt& attempt, size_t node, Inbox& inbox, Exit to_rejects)
-      : attempt_(attempt), node_(node), inbox_(inbox), to_rejects_(to_rejects), sink_(*attempt.plan.nodes[node].sink.store) {}
+      : attempt_(attempt),
+        node_(node),
+        inbox_(inbox),
+        to_rejects_(to_rejects),
+        sink_(*attempt.plan.nodes[node].sink.store) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
   Result<Step> step() override {
     Parcel parcel, refused;
     switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing: return Step::blocked;
-      case Inbox::What::parcel: break;
-      case Inbox::What::barrier: return close_epoch();
+      case Inbox::What::nothing:
+        return Step::blocked;
+      case Inbox::What::parcel:
+        break;
+      case Inbox::What::barrier:
+        return close_epoch();
     }
     Counts counts;
     for (const auto& delivery : parcel.deliveries) TRY(take(delivery.batch, counts, refused));
@@ -245,7 +271,10 @@ class StoreSinkMachine final : public SinkMachine {
 class RejectLogMachine final : public RejectMachine {
  public:
   RejectLogMachine(Attempt& attempt, Inbox& inbox)
-      : attempt_(attempt), inbox_(inbox), files_(attempt.env, {"rejects", attempt.plan.pipeline, attempt.state_folder, attempt.epoch, IfExists::replace, attempt.sync}) {}
+      : attempt_(attempt),
+        inbox_(inbox),
+        files_(attempt.env, {"rejects", attempt.plan.pipeline, attempt.state_folder, attempt.epoch, IfExists::replace,
+                             attempt.sync}) {}
   std::string name() const override { return "rejects"; }
   PreparedSink& prepared() override { return prepared_; }
   const std::vector<Reject>& first() const override { return first_; }
@@ -254,9 +283,12 @@ class RejectLogMachine final : public RejectMachine {
   Result<Step> step() override {
     Parcel parcel;
     switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing: return Step::blocked;
-      case Inbox::What::parcel: break;
-      case Inbox::What::barrier: return close_epoch();
+      case Inbox::What::nothing:
+        return Step::blocked;
+      case Inbox::What::parcel:
+        break;
+      case Inbox::What::barrier:
+        return close_epoch();
     }
     for (Reject& reject : parcel.rejects) TRY(write(reject));
     return Step::progress;
@@ -273,7 +305,8 @@ class RejectLogMachine final : public RejectMachine {
     TRY(file_->append(as_bytes(reject_line(reject) + "\n")));
     ++rows_;
     if (first_.size() < 10) first_.push_back(reject);
-    const auto at = std::find_if(by_source_.begin(), by_source_.end(), [&](const auto& entry) { return entry.first == reject.source; });
+    const auto at = std::find_if(by_source_.begin(), by_source_.end(),
+                                 [&](const auto& entry) { return entry.first == reject.source; });
     if (at == by_source_.end()) {
       by_source_.emplace_back(reject.source, 1);
     } else {
@@ -319,6 +352,8 @@ std::unique_ptr<SinkMachine> file_sink_machine(Attempt& attempt, size_t node, In
 std::unique_ptr<SinkMachine> store_sink_machine(Attempt& attempt, size_t node, Inbox& inbox, Exit to_rejects) {
   return std::make_unique<StoreSinkMachine>(attempt, node, inbox, to_rejects);
 }
-std::unique_ptr<RejectMachine> reject_machine(Attempt& attempt, Inbox& inbox) { return std::make_unique<RejectLogMachine>(attempt, inbox); }
+std::unique_ptr<RejectMachine> reject_machine(Attempt& attempt, Inbox& inbox) {
+  return std::make_unique<RejectLogMachine>(attempt, inbox);
+}
 
 }  // namespace trommel

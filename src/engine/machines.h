@@ -1,5 +1,5 @@
-// The machines of a run: one reader a source, lanes that decode and work, one machine for each transform that must see its rows in order or whole,
-// one for each sink, and the reject log. What each does between two barriers is an epoch.
+// The machines of a run: one reader a source, lanes that decode and work, one machine for each transform that must see
+// its rows in order or whole, one for each sink, and the reject log. What each does between two barriers is an epoch.
 //
 //   reader --> [tasks] --> lanes --> [inbox] --> transform --> [inbox] --> sink
 //                            \________________ rejects ______________> [inbox] --> reject log
@@ -33,7 +33,8 @@ struct PreparedSink {
   std::vector<SealedSegment> segments;
 };
 
-/// Opens the splits of one source one after the other, cuts them into blocks and hands these to the lanes; at the end comes the barrier.
+/// Opens the splits of one source one after the other, cuts them into blocks and hands these to the lanes; at the end
+/// comes the barrier.
 std::unique_ptr<Machine> reader_machine(Attempt& attempt, size_t source, TaskQueue& tasks);
 
 /// Takes whatever block is next, decodes it and pushes the rows through every row-by-row transform below its source.
@@ -54,7 +55,7 @@ std::unique_ptr<SinkMachine> store_sink_machine(Attempt& attempt, size_t node, I
 
 class RejectMachine : public SinkMachine {
  public:
-  virtual const std::vector<Reject>& first() const = 0;  ///< ten at most
+  virtual const std::vector<Reject>& first() const = 0;                               ///< ten at most
   virtual const std::vector<std::pair<std::string, int64_t>>& by_source() const = 0;  ///< how many of which source
 };
 std::unique_ptr<RejectMachine> reject_machine(Attempt& attempt, Inbox& inbox);

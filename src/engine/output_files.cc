@@ -24,7 +24,8 @@ std::string numbered(Env& env, const std::string& path, const std::vector<Prepar
   const std::string stem = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
   for (int64_t number = 1;; ++number) {
     const std::string candidate = number == 1 ? path : fmt::format("{}/{}-{}{}", folder, stem, number, extension);
-    const bool taken = std::any_of(files.begin(), files.end(), [&](const PreparedFile& file) { return file.final_path == candidate; });
+    const bool taken =
+        std::any_of(files.begin(), files.end(), [&](const PreparedFile& file) { return file.final_path == candidate; });
     if (!taken && !env.exists(candidate)) return candidate;
   }
 }
@@ -68,8 +69,8 @@ Result<std::unique_ptr<OutputFile>> TemporaryFiles::create(const std::string& pa
   file.sink = options_.sink;
   file.final_path = path;
   const std::string folder = path == "-" ? options_.state_folder : existing_folder(env_, folder_of(path));
-  file.temporary = fmt::format("{}/.{}.{}-{}-{}-{}.tmp", folder, path == "-" ? "stdout" : name_of(path), options_.pipeline, options_.sink,
-                               options_.epoch, ++made_);
+  file.temporary = fmt::format("{}/.{}.{}-{}-{}-{}.tmp", folder, path == "-" ? "stdout" : name_of(path),
+                               options_.pipeline, options_.sink, options_.epoch, ++made_);
   ASSIGN(auto list, env_.append_to(list_path(options_.state_folder)));
   TRY(list->append(as_bytes(file.temporary + "\n")));
   TRY(list->close());
@@ -82,9 +83,11 @@ Result<std::vector<PreparedFile>> TemporaryFiles::prepare() {
   TROMMEL_CHECK(open_ == 0, fmt::format("sink {} left {} files open", options_.sink, open_));
   std::vector<PreparedFile> files;
   for (PreparedFile& file : closed_) {
-    if (file.final_path != "-" && options_.if_exists == IfExists::number) file.final_path = numbered(env_, file.final_path, files);
+    if (file.final_path != "-" && options_.if_exists == IfExists::number)
+      file.final_path = numbered(env_, file.final_path, files);
     if (file.final_path != "-" && options_.if_exists == IfExists::error && env_.exists(file.final_path)) {
-      return external_error(file.final_path, "is there already", "move it away, or write if_exists: number or if_exists: replace");
+      return external_error(file.final_path, "is there already",
+                            "move it away, or write if_exists: number or if_exists: replace");
     }
     files.push_back(std::move(file));
   }
@@ -105,7 +108,8 @@ Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool syn
     }
     ASSIGN(const FileInfo info, env.info(file.final_path));
     if (info.size != file.size) {
-      return external_error(file.final_path, fmt::format("has {} bytes where the run wrote {}", info.size, file.size), "somebody else changed it");
+      return external_error(file.final_path, fmt::format("has {} bytes where the run wrote {}", info.size, file.size),
+                            "somebody else changed it");
     }
   }
   std::sort(folders.begin(), folders.end());
@@ -136,7 +140,8 @@ Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std:
     const size_t end = std::min(list.find('\n', at), list.size());
     const std::string path = list.substr(at, end - at);
     at = end + 1;
-    const bool kept = std::any_of(keep.begin(), keep.end(), [&](const PreparedFile& file) { return file.temporary == path; });
+    const bool kept =
+        std::any_of(keep.begin(), keep.end(), [&](const PreparedFile& file) { return file.temporary == path; });
     if (!kept && !path.empty()) TRY(env.remove(path));
   }
   return env.remove(list_path(state_folder));

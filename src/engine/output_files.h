@@ -11,20 +11,22 @@
 
 namespace trommel {
 
-/// A file as it lies ready: closed (and synced, unless the run keeps no state) under its temporary name, final name decided.
+/// A file as it lies ready: closed (and synced, unless the run keeps no state) under its temporary name, final name
+/// decided.
 struct PreparedFile {
   std::string sink, temporary, final_path;
   int64_t size = 0, rows = 0;
   std::string checksum;  ///< XXH3-64 of its bytes, 16 hex digits
 };
 
-/// Files of one sink in one epoch. Temporaries lie in the deepest folder of the final path that exists already, so that a run which publishes
-/// nothing leaves no empty folders; their names are written to a list first, so that a dead run's can be swept.
+/// Files of one sink in one epoch. Temporaries lie in the deepest folder of the final path that exists already, so that
+/// a run which publishes nothing leaves no empty folders; their names are written to a list first, so that a dead run's
+/// can be swept.
 class TemporaryFiles final : public OutputFiles {
  public:
   struct Options {
     std::string sink, pipeline;
-    std::string state_folder;   ///< keeps what goes to standard output
+    std::string state_folder;  ///< keeps what goes to standard output
     Epoch epoch = 1;
     IfExists if_exists = IfExists::number;
     bool sync = true;

@@ -15,14 +15,18 @@ namespace {
 
 constexpr int64_t kMB = 1 << 20;
 
-/// An Error of the outside as a problem at the part that met it, so that all parts are looked at before the run is given up.
+/// An Error of the outside as a problem at the part that met it, so that all parts are looked at before the run is
+/// given up.
 void add_problem(Problems& problems, const Part& part, const Error& error) {
-  problems.add(part.place, fmt::format("`{}`: {}{}", part.name, error.where.empty() ? "" : error.where + ": ", error.what), error.hint);
+  problems.add(part.place,
+               fmt::format("`{}`: {}{}", part.name, error.where.empty() ? "" : error.where + ": ", error.what),
+               error.hint);
 }
 
 class Planner {
  public:
-  Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch, const BoundSources& bound)
+  Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch,
+          const BoundSources& bound)
       : pipeline_(pipeline), components_(components), problems_(problems), bound_(bound) {
     plan_.pipeline = pipeline.name;
     plan_.file = pipeline.file;
@@ -126,7 +130,8 @@ class Planner {
     }
     if (kind == nullptr) return;
     if (!kind->inputs && infos.size() != 1) {
-      problems_.add(part.from_place, fmt::format("`{}` reads {} streams, `{}` takes one", part.name, infos.size(), part.component));
+      problems_.add(part.from_place,
+                    fmt::format("`{}` reads {} streams, `{}` takes one", part.name, infos.size(), part.component));
       return;
     }
     const size_t before = problems_.size();
@@ -149,7 +154,9 @@ class Planner {
     const InputInfo info{inputs[0], plan_.nodes[place_[inputs[0]]].schema};
     for (const std::string& other : inputs) {
       if (plan_.nodes[place_[other]].schema->Equals(*info.schema, false)) continue;
-      problems_.add(part.from_place, fmt::format("`{}` reads `{}` and `{}`, whose columns differ", part.name, inputs[0], other), "bring them to one shape by an sql step each");
+      problems_.add(part.from_place,
+                    fmt::format("`{}` reads `{}` and `{}`, whose columns differ", part.name, inputs[0], other),
+                    "bring them to one shape by an sql step each");
       return;
     }
     const SinkSettings settings{part.name, pipeline_.name, &part.settings, part.store, part.contract};
@@ -170,8 +177,11 @@ class Planner {
       for (const std::string& owned : node.sink.owns) {
         const auto [owner, fresh] = owners.emplace(owned, node.name);
         if (fresh) continue;
-        const auto part = std::find_if(pipeline_.sinks.begin(), pipeline_.sinks.end(), [&](const Part& sink) { return sink.name == node.name; });
-        problems_.add(part->place, fmt::format("`{}` writes to `{}`, and so does `{}`", node.name, owned, owner->second), "give each sink a place of its own");
+        const auto part = std::find_if(pipeline_.sinks.begin(), pipeline_.sinks.end(),
+                                       [&](const Part& sink) { return sink.name == node.name; });
+        problems_.add(part->place,
+                      fmt::format("`{}` writes to `{}`, and so does `{}`", node.name, owned, owner->second),
+                      "give each sink a place of its own");
       }
     }
   }
@@ -222,7 +232,8 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
   resolve_graph(pipeline, components, context, problems);
 }
 
-Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch, const BoundSources& bound) {
+Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
+                       Epoch epoch, const BoundSources& bound) {
   return Planner(pipeline, components, env, problems, epoch, bound).make();
 }
 

@@ -33,10 +33,10 @@ struct Plan {
   bool ordered = false;
   int lanes = 1;
   MemoryShares memory;
-  int64_t memory_bytes = 0;     ///< the budget that the shares add up to
-  int64_t batch_rows = 0;       ///< decoded batches are cut to this many rows; 0: as they come. For tests.
-  bool provenance = true;       ///< false: rows forget where they came from once they are decoded; to measure its price
-  Epoch epoch = 1;              ///< that the run would close
+  int64_t memory_bytes = 0;  ///< the budget that the shares add up to
+  int64_t batch_rows = 0;    ///< decoded batches are cut to this many rows; 0: as they come. For tests.
+  bool provenance = true;    ///< false: rows forget where they came from once they are decoded; to measure its price
+  Epoch epoch = 1;           ///< that the run would close
 };
 
 /// Sources that an earlier plan of the same run bound, by name: their widened types must not be guessed again.
@@ -45,13 +45,14 @@ using BoundSources = std::map<std::string, std::shared_ptr<Source>>;
 /// What the machine and the settings allow.
 MemoryShares share_memory(int64_t budget_bytes, int lanes);
 
-/// Checks of the graph alone, with no component bound: names in `from`, cycles, parts that nobody reads, two outputs to one place.
+/// Checks of the graph alone, with no component bound: names in `from`, cycles, parts that nobody reads, two outputs to
+/// one place.
 void check_graph(const Pipeline& pipeline, const Components& components, Problems& problems);
 
-/// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the outside did
-/// (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
-Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch = 1,
-                       const BoundSources& bound = {});
+/// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the
+/// outside did (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
+Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
+                       Epoch epoch = 1, const BoundSources& bound = {});
 
 /// The component names by section, as load_pipeline wants them.
 std::map<std::string, std::vector<std::string>> component_names(const Components& components);

@@ -95,7 +95,8 @@ Inbox::What Inbox::pop(Parcel& parcel) {
       turn_ = (turn_ + tried + 1) % producers_.size();
       found = true;
     }
-    const bool all = std::all_of(producers_.begin(), producers_.end(), [](const Producer& producer) { return producer.at_barrier; });
+    const bool all =
+        std::all_of(producers_.begin(), producers_.end(), [](const Producer& producer) { return producer.at_barrier; });
     if (all) {
       for (Producer& producer : producers_) producer.at_barrier = false;
       what = What::barrier;

@@ -1,4 +1,5 @@
-// The bounded ways between machines. Their room is counted in bytes; nothing is ever shed, a full queue makes its writer wait.
+// The bounded ways between machines. Their room is counted in bytes; nothing is ever shed, a full queue makes its
+// writer wait.
 #pragma once
 
 #include <cstdint>
@@ -56,8 +57,8 @@ struct Parcel {
   size_t memory() const;
 };
 
-/// The input of one machine: parcels of several producers, each in the order of its sequence numbers, whichever lane brings them first.
-/// A producer that has reached the barrier is held back until all of them have.
+/// The input of one machine: parcels of several producers, each in the order of its sequence numbers, whichever lane
+/// brings them first. A producer that has reached the barrier is held back until all of them have.
 class Inbox {
  public:
   Inbox(Flow& flow, size_t room) : flow_(flow), room_(room) {}

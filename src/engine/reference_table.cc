@@ -15,11 +15,13 @@ class TableOutlet final : public Outlet {
   }
   void reject(const Batch& batch, std::span<const Refusal> refusals) override {
     if (!outcome || refusals.empty()) return;
-    const int64_t line = batch.block && batch.positions.known() ? line_at(*batch.block, batch.positions.at(refusals[0].row)) : 0;
+    const int64_t line =
+        batch.block && batch.positions.known() ? line_at(*batch.block, batch.positions.at(refusals[0].row)) : 0;
     fail(batch.block.get(), line, refusals[0].column, refusals[0].reason);
   }
   void reject(const Block& block, std::span<const RawRefusal> refusals) override {
-    if (outcome && !refusals.empty()) fail(&block, line_at(block, block.from + refusals[0].offset), refusals[0].column, refusals[0].reason);
+    if (outcome && !refusals.empty())
+      fail(&block, line_at(block, block.from + refusals[0].offset), refusals[0].column, refusals[0].reason);
   }
   void filtered(int64_t) override {}
   void deduplicated(int64_t) override {}
@@ -32,8 +34,10 @@ class TableOutlet final : public Outlet {
 
  private:
   void fail(const Block* block, int64_t line, const std::string& column, const std::string& reason) {
-    const std::string where = block != nullptr && block->split ? fmt::format("{} line {}", block->split->name, line) : name_;
-    outcome = data_error(where, fmt::format("table `{}`: {}{}", name_, column.empty() ? "" : column + ": ", reason), "a lookup table must be read whole: mend the row");
+    const std::string where =
+        block != nullptr && block->split ? fmt::format("{} line {}", block->split->name, line) : name_;
+    outcome = data_error(where, fmt::format("table `{}`: {}{}", name_, column.empty() ? "" : column + ": ", reason),
+                         "a lookup table must be read whole: mend the row");
   }
   const std::string& name_;
   const Consumer& each_;
@@ -66,7 +70,9 @@ Result<ReferenceTable> make_reference_table(const std::string& name, std::shared
   if (!misfits.empty()) {
     TRY(source->widen(misfits));
     ASSIGN(misfits, read_all(name, *source, nobody));
-    if (!misfits.empty()) return internal_error(name, fmt::format("column {}: {} does not fit its widened type", misfits[0].column, misfits[0].value));
+    if (!misfits.empty())
+      return internal_error(
+          name, fmt::format("column {}: {} does not fit its widened type", misfits[0].column, misfits[0].value));
   }
   ReferenceTable table;
   table.name = name;

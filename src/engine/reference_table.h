@@ -8,7 +8,8 @@
 
 namespace trommel {
 
-/// Reads all of it once, to settle guessed types and to find rows that cannot be read: a lookup with holes would make wrong rows, so one bad row is an error.
+/// Reads all of it once, to settle guessed types and to find rows that cannot be read: a lookup with holes would make
+/// wrong rows, so one bad row is an error.
 Result<ReferenceTable> make_reference_table(const std::string& name, std::shared_ptr<Source> source);
 
 }  // namespace trommel

@@ -5,8 +5,8 @@
 #include <arrow/util/base64.h>
 #include <fmt/format.h>
 
-#include <map>
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/json.h"
@@ -35,7 +35,8 @@ std::string get_text(const Json& in, const std::string& name) {
   return {};
 }
 
-Result<> read_log(Env& env, const std::string& path, bool published, bool& going, const std::function<bool(const Reject&)>& each) {
+Result<> read_log(Env& env, const std::string& path, bool published, bool& going,
+                  const std::function<bool(const Reject&)>& each) {
   ASSIGN(auto stream, env.open_stream(path));
   std::string pending;
   std::vector<uint8_t> buffer(1 << 20);
@@ -96,7 +97,8 @@ int64_t LineCounter::at(const Block& block, Position position) {
   return line_;
 }
 
-Reject make_reject(const std::string& pipeline, const std::string& stage, const Batch& batch, const Refusal& refusal, LineCounter& lines) {
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Batch& batch, const Refusal& refusal,
+                   LineCounter& lines) {
   Reject reject = record_of(pipeline, stage, refusal);
   if (batch.block && batch.positions.known()) {
     const Position position = batch.positions.at(refusal.row);
@@ -107,7 +109,8 @@ Reject make_reject(const std::string& pipeline, const std::string& stage, const 
   return reject;
 }
 
-Reject make_reject(const std::string& pipeline, const std::string& stage, const Block& block, const RawRefusal& refusal, LineCounter& lines) {
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Block& block, const RawRefusal& refusal,
+                   LineCounter& lines) {
   Reject reject = record_of(pipeline, stage, refusal);
   name_place(reject, block, block.from + refusal.offset, lines);
   const Bytes bytes = block.view();
@@ -117,7 +120,8 @@ Reject make_reject(const std::string& pipeline, const std::string& stage, const 
 }
 
 std::string reject_id(const Reject& reject) {
-  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", reject.pipeline, reject.source, reject.split, reject.position, reject.stage);
+  const std::string key =
+      fmt::format("{}\n{}\n{}\n{}\n{}", reject.pipeline, reject.source, reject.split, reject.position, reject.stage);
   return fmt::format("{:016x}", XXH3_64bits(key.data(), key.size()));
 }
 
@@ -131,13 +135,18 @@ std::string Reject::place() const {
 std::string row_text(const arrow::RecordBatch& rows, int64_t row) {
   std::string text;
   for (int i = 0; i < rows.num_columns(); ++i) {
-    text += fmt::format("{}{}={}", i > 0 ? ", " : "", rows.schema()->field(i)->name(), value_text(*rows.column(i), row));
+    text +=
+        fmt::format("{}{}={}", i > 0 ? ", " : "", rows.schema()->field(i)->name(), value_text(*rows.column(i), row));
   }
   return text;
 }
 
 std::string reject_line(const Reject& reject) {
-  Json out = {{"id", reject.id}, {"epoch", reject.epoch}, {"pipeline", reject.pipeline}, {"stage", reject.stage}, {"code", reject.code}};
+  Json out = {{"id", reject.id},
+              {"epoch", reject.epoch},
+              {"pipeline", reject.pipeline},
+              {"stage", reject.stage},
+              {"code", reject.code}};
   put_text(out, "reason", reject.reason);
   put_text(out, "column", reject.column);
   put_text(out, "value", reject.value);

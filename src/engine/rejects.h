@@ -1,4 +1,5 @@
-// Rejects: the record of a row that was refused, and the log that keeps them. The log is a sink like the others: it commits with its epoch.
+// Rejects: the record of a row that was refused, and the log that keeps them. The log is a sink like the others: it
+// commits with its epoch.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,9 @@
 namespace trommel {
 
 struct Reject {
-  std::string id;      ///< 16 hex digits: hash of pipeline, source, split, position, stage
+  std::string id;  ///< 16 hex digits: hash of pipeline, source, split, position, stage
   std::string pipeline, stage;
-  std::string code;    ///< groups: cast, ragged, required, max, sql, ...
+  std::string code;  ///< groups: cast, ragged, required, max, sql, ...
   std::string reason, column, value;
   std::string source, split;
   Position position = -1;  ///< byte (of the decompressed file) or row or offset; -1: unknown
@@ -24,7 +25,7 @@ struct Reject {
   std::string raw;         ///< the bytes as they came; may be any bytes; cut at 64 KB
   bool raw_cut = false;
   Epoch epoch = 0;
-  bool published = true;   ///< false: of a run that was refused as a whole (budget); its rows were not taken
+  bool published = true;  ///< false: of a run that was refused as a whole (budget); its rows were not taken
 
   /// `in/a.csv line 17`, `topic 3 offset 5`.
   std::string place() const;
@@ -42,8 +43,10 @@ class LineCounter {
 };
 
 /// The record of a refused row, with its raw bytes and place where the batch still knows them, else with its values.
-Reject make_reject(const std::string& pipeline, const std::string& stage, const Batch& batch, const Refusal& refusal, LineCounter& lines);
-Reject make_reject(const std::string& pipeline, const std::string& stage, const Block& block, const RawRefusal& refusal, LineCounter& lines);
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Batch& batch, const Refusal& refusal,
+                   LineCounter& lines);
+Reject make_reject(const std::string& pipeline, const std::string& stage, const Block& block, const RawRefusal& refusal,
+                   LineCounter& lines);
 /// What `Reject::id` must be.
 std::string reject_id(const Reject& reject);
 

@@ -14,7 +14,12 @@ namespace {
 class Run {
  public:
   Run(const Pipeline& pipeline, const Components& components, Env& env, const RunOptions& options, Problems& problems)
-      : pipeline_(pipeline), components_(components), env_(env), options_(options), problems_(problems), state_(env, pipeline.settings.state) {
+      : pipeline_(pipeline),
+        components_(components),
+        env_(env),
+        options_(options),
+        problems_(problems),
+        state_(env, pipeline.settings.state) {
     report_.pipeline = pipeline.name;
     report_.started_us = env.now_us();
   }
@@ -54,7 +59,8 @@ class Run {
   Result<> plan(const BoundSources& bound) {
     ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound));
     if (!problems_.empty()) {
-      return config_error(pipeline_.file, fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
+      return config_error(pipeline_.file,
+                          fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
     }
     for (const PlanNode& node : plan_.nodes) {
       if (node.source) bound_[node.name] = node.source;
@@ -62,11 +68,14 @@ class Run {
     return {};
   }
 
-  /// Commits the newest checkpoint once more if a run died before every sink had it, and sweeps what dead runs left behind.
+  /// Commits the newest checkpoint once more if a run died before every sink had it, and sweeps what dead runs left
+  /// behind.
   Result<> recover(const std::optional<Checkpoint>& last, const std::vector<std::string>& damaged) {
     const bool pending = last && last->epoch > taken_.last_epoch;
     if (!pending && last && last->epoch < taken_.last_epoch && !damaged.empty()) {
-      return external_error(state_.path(), fmt::format("the newest checkpoint that can be read is {}, but epoch {} is in the sinks", last->epoch, taken_.last_epoch),
+      return external_error(state_.path(),
+                            fmt::format("the newest checkpoint that can be read is {}, but epoch {} is in the sinks",
+                                        last->epoch, taken_.last_epoch),
                             "restore the state folder from a copy, or start anew under another name");
     }
     TRY(sweep_temporaries(env_, state_.path(), pending ? last->files : std::vector<PreparedFile>{}));
@@ -83,7 +92,8 @@ class Run {
     if (!env_.exists(folder)) return {};
     ASSIGN(const auto entries, env_.list(folder));
     for (const FileInfo& entry : entries) {
-      const bool kept = std::any_of(keep.begin(), keep.end(), [&](const SealedSegment& segment) { return segment.path == entry.path; });
+      const bool kept = std::any_of(keep.begin(), keep.end(),
+                                    [&](const SealedSegment& segment) { return segment.path == entry.path; });
       if (!kept) TRY(env_.remove(entry.path));
     }
     return {};
@@ -155,16 +165,22 @@ class Run {
   }
 
   Result<> widen(const std::vector<Ledger::SourceMisfit>& misfits) {
-    if (++widened_ > 3) return internal_error(pipeline_.name, fmt::format("types were widened {} times, and a value still does not fit", widened_ - 1));
+    if (++widened_ > 3)
+      return internal_error(pipeline_.name,
+                            fmt::format("types were widened {} times, and a value still does not fit", widened_ - 1));
     for (size_t node = 0; node < plan_.nodes.size(); ++node) {
       std::vector<Misfit> own;
       for (const auto& misfit : misfits) {
         if (misfit.source == node) own.push_back(misfit.misfit);
       }
       if (own.empty()) continue;
-      const auto& first = *std::find_if(misfits.begin(), misfits.end(), [&](const auto& misfit) { return misfit.source == node; });
-      say(fmt::format("{}{}: `{}` does not fit the type that was guessed for column `{}`: looking at all rows and starting again with wider types", first.split,
-                      first.line > 0 ? fmt::format(" line {}", first.line) : "", first.misfit.value, first.misfit.column));
+      const auto& first =
+          *std::find_if(misfits.begin(), misfits.end(), [&](const auto& misfit) { return misfit.source == node; });
+      say(
+          fmt::format("{}{}: `{}` does not fit the type that was guessed for column `{}`: looking at all rows and "
+                      "starting again with wider types",
+                      first.split, first.line > 0 ? fmt::format(" line {}", first.line) : "", first.misfit.value,
+                      first.misfit.column));
       TRY(plan_.nodes[node].source->widen(own));
     }
     return {};
@@ -184,7 +200,8 @@ class Run {
     if (mistakes.empty()) return {};
     std::string all;
     for (const std::string& mistake : mistakes) all += (all.empty() ? "" : "; ") + mistake;
-    return internal_error(pipeline_.name, "the balance sheet does not balance: " + all, with_written ? "" : "nothing was published");
+    return internal_error(pipeline_.name, "the balance sheet does not balance: " + all,
+                          with_written ? "" : "nothing was published");
   }
 
   // ---- the budget ----------------------------------------------------------------------------------------------
@@ -195,7 +212,8 @@ class Run {
     RejectBudget budget;
     int64_t read = 0, rejected = 0;
     bool over() const {
-      return budget.share >= 0 ? static_cast<double>(rejected) > budget.share * static_cast<double>(read) : rejected > budget.rows;
+      return budget.share >= 0 ? static_cast<double>(rejected) > budget.share * static_cast<double>(read)
+                               : rejected > budget.rows;
     }
   };
 
@@ -226,16 +244,20 @@ class Run {
     for (const Judged& judged : judge(result)) {
       if (!judged.over()) continue;
       const std::string of = judged.name.empty() ? "" : fmt::format(" of source `{}`", judged.name);
-      report_.message = fmt::format("{} of {} rows{} were rejected and max_rejects is {}: nothing was published", judged.rejected, judged.read, of,
-                                    judged.budget.text());
+      report_.message = fmt::format("{} of {} rows{} were rejected and max_rejects is {}: nothing was published",
+                                    judged.rejected, judged.read, of, judged.budget.text());
       for (const Reject& reject : report_.first_rejects) {
-        report_.message += fmt::format("\n  {}: {}{}", reject.place(), reject.column.empty() ? "" : reject.column + ": ", reject.reason);
+        report_.message += fmt::format("\n  {}: {}{}", reject.place(),
+                                       reject.column.empty() ? "" : reject.column + ": ", reject.reason);
       }
       if (judged.rejected > static_cast<int64_t>(report_.first_rejects.size())) {
-        report_.message += fmt::format("\n  and {} more", judged.rejected - static_cast<int64_t>(report_.first_rejects.size()));
+        report_.message +=
+            fmt::format("\n  and {} more", judged.rejected - static_cast<int64_t>(report_.first_rejects.size()));
       }
-      report_.message += fmt::format("\nTo publish the other rows, write `max_rejects: {}`{} or run with --max-rejects {}", judged.rejected,
-                                     judged.name.empty() ? " in the pipeline file," : fmt::format(" in source `{}`,", judged.name), judged.rejected);
+      report_.message += fmt::format(
+          "\nTo publish the other rows, write `max_rejects: {}`{} or run with --max-rejects {}", judged.rejected,
+          judged.name.empty() ? " in the pipeline file," : fmt::format(" in source `{}`,", judged.name),
+          judged.rejected);
       return true;
     }
     return false;
@@ -308,21 +330,25 @@ class Run {
   }
 
   Result<> commit_store(Epoch epoch, const SealedSegment& sealed) {
-    const auto node = std::find_if(plan_.nodes.begin(), plan_.nodes.end(), [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
+    const auto node = std::find_if(plan_.nodes.begin(), plan_.nodes.end(),
+                                   [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
     if (node == plan_.nodes.end()) {
-      return config_error(pipeline_.file, fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has", epoch, sealed.sink),
+      return config_error(pipeline_.file,
+                          fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has",
+                                      epoch, sealed.sink),
                           "put the sink back for one run, or start anew under another name");
     }
     ASSIGN(auto segment, open_segment(env_, sealed));
     const auto written = node->sink.store->commit(epoch, *segment);
     if (!written) {
       Error error = written.error();
-      if (error.domain == Error::Domain::external) error.hint += (error.hint.empty() ? "" : "; ") + std::string("the rows are kept, the next run writes them");
+      if (error.domain == Error::Domain::external)
+        error.hint += (error.hint.empty() ? "" : "; ") + std::string("the rows are kept, the next run writes them");
       return tl::unexpected(error);
     }
     const auto place = static_cast<size_t>(node - plan_.nodes.begin());
     if (place < report_.balance.nodes.size()) report_.balance.nodes[place].counts.written += *written;
-    report_.outputs.push_back({sealed.sink, node->sink.target, *written, sealed.size});
+    report_.outputs.push_back({sealed.sink, node->sink.target, *written, -1});
     return {};
   }
 
@@ -360,7 +386,8 @@ class Run {
 
 }  // namespace
 
-Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env, const RunOptions& options, Problems& problems) {
+Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env,
+                               const RunOptions& options, Problems& problems) {
   return Run(pipeline, components, env, options, problems).go();
 }
 

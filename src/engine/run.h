@@ -21,21 +21,23 @@ struct Progress {
   int64_t bytes_read = 0;    ///< as they lie in the input (compressed)
   int64_t bytes_total = -1;  ///< -1: unknown
   int64_t elapsed_us = 0;
-  std::string phase;         ///< `reading`, `starting again with wider types`, `publishing`
+  std::string phase;  ///< `reading`, `starting again with wider types`, `publishing`
 };
 
 struct RunOptions {
-  bool stepped = false;        ///< all machines on one thread, in an order drawn from `seed`
+  bool stepped = false;  ///< all machines on one thread, in an order drawn from `seed`
   uint64_t seed = 0;
-  bool ephemeral = false;      ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
-  std::stop_token stop;        ///< asks for a clean end
+  bool ephemeral = false;  ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
+  std::stop_token stop;    ///< asks for a clean end
   std::function<void(const Progress&)> progress;
-  std::function<void(const std::string&)> say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names
+  std::function<void(const std::string&)>
+      say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names
 };
 
 struct PublishedOutput {
   std::string sink, name;  ///< file path, or store and table
-  int64_t rows = 0, bytes = 0;
+  int64_t rows = 0;
+  int64_t bytes = 0;  ///< of a file; -1: a table, whose size its store knows
 };
 
 struct RunReport {
@@ -54,12 +56,14 @@ struct RunReport {
   std::string message;                ///< why it was refused or stopped, and what to write to allow it
   int64_t started_us = 0, elapsed_us = 0, cpu_us = 0;
   int64_t bytes_read = 0, peak_memory_bytes = 0;
-  int64_t inputs = 0;                 ///< splits read
-  bool recovered = false;             ///< an earlier run's epoch was committed first
+  int64_t inputs = 0;      ///< splits read
+  bool recovered = false;  ///< an earlier run's epoch was committed first
 };
 
-/// Plans (again when guessed types must be widened) and runs. Errors are what stopped it: the outside, or a broken invariant.
-Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env, const RunOptions& options, Problems& problems);
+/// Plans (again when guessed types must be widened) and runs. Errors are what stopped it: the outside, or a broken
+/// invariant.
+Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env,
+                               const RunOptions& options, Problems& problems);
 
 /// The report as JSON, one object; and as one line of text for the log.
 std::string report_json(const RunReport& report);

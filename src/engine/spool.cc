@@ -17,7 +17,9 @@ namespace {
 /// Passes bytes on, and remembers how many and their hash.
 class HashedStream final : public OutputStream {
  public:
-  explicit HashedStream(std::unique_ptr<OutputStream> stream) : stream_(std::move(stream)), hash_(XXH3_createState()) { XXH3_64bits_reset(hash_); }
+  explicit HashedStream(std::unique_ptr<OutputStream> stream) : stream_(std::move(stream)), hash_(XXH3_createState()) {
+    XXH3_64bits_reset(hash_);
+  }
   ~HashedStream() override { XXH3_freeState(hash_); }
   Result<> append(Bytes bytes) override {
     XXH3_64bits_update(hash_, bytes.data(), bytes.size());
@@ -75,7 +77,8 @@ class IpcWriter final : public SegmentWriter {
 
 class IpcSegment final : public Segment {
  public:
-  IpcSegment(SealedSegment sealed, std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader) : sealed_(std::move(sealed)), reader_(std::move(reader)) {}
+  IpcSegment(SealedSegment sealed, std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader)
+      : sealed_(std::move(sealed)), reader_(std::move(reader)) {}
   Result<bool> next(Batch& batch) override {
     std::shared_ptr<arrow::RecordBatch> rows;
     const auto status = reader_->ReadNext(&rows);
@@ -103,15 +106,16 @@ Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
   const std::string checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash));
   XXH3_freeState(hash);
   if (file.size() != segment.size || checksum != segment.checksum) {
-    return external_error(segment.path, fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}", file.size(), checksum, segment.size,
-                                                    segment.checksum));
+    return external_error(segment.path, fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}",
+                                                    file.size(), checksum, segment.size, segment.checksum));
   }
   return {};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::string& path, const std::string& sink, const Schema& schema) {
+Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::string& path, const std::string& sink,
+                                                           const Schema& schema) {
   TRY(env.make_directories(folder_of(path)));
   ASSIGN(auto stream, env.create(path));
   auto writer = std::make_unique<IpcWriter>(sink, path, std::move(stream));

@@ -17,7 +17,8 @@ struct SealedSegment {
 
 class SegmentWriter {
  public:
-  static Result<std::unique_ptr<SegmentWriter>> open(Env& env, const std::string& path, const std::string& sink, const Schema& schema);
+  static Result<std::unique_ptr<SegmentWriter>> open(Env& env, const std::string& path, const std::string& sink,
+                                                     const Schema& schema);
   virtual ~SegmentWriter() = default;
   virtual Result<> append(const Batch& batch) = 0;
   virtual Result<SealedSegment> seal(bool sync) = 0;

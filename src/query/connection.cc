@@ -29,7 +29,8 @@ class ResultCursor : public Cursor {
       if (!chunk) {
         ended_ = true;
         if (auto error = session_->stream_failure()) return tl::unexpected(std::move(*error));
-        if (const char* text = duckdb_result_error(result_.get()); text && *text) return tl::unexpected(session_->failure(result_.get()));
+        if (const char* text = duckdb_result_error(result_.get()); text && *text)
+          return tl::unexpected(session_->failure(result_.get()));
         break;
       }
       if (duckdb_data_chunk_get_size(chunk.get()) == 0) continue;
@@ -53,15 +54,18 @@ class ResultCursor : public Cursor {
 
 class PreparedStatement : public Statement {
  public:
-  PreparedStatement(std::shared_ptr<Session> session, PreparedHandle handle, std::shared_ptr<const ResultColumns> columns)
+  PreparedStatement(std::shared_ptr<Session> session, PreparedHandle handle,
+                    std::shared_ptr<const ResultColumns> columns)
       : session_(std::move(session)), handle_(std::move(handle)), columns_(std::move(columns)) {}
 
   Schema schema() const override { return columns_->schema(); }
 
   Result<std::unique_ptr<Cursor>> run() override {
     ResultHandle result;
-    // Streaming: DuckDB's memory_limit does not count a result that is held (1.5.6), and some grow far beyond their input.
-    if (duckdb_execute_prepared_streaming(handle_.get(), result.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(result.get()));
+    // Streaming: DuckDB's memory_limit does not count a result that is held (1.5.6), and some grow far beyond their
+    // input.
+    if (duckdb_execute_prepared_streaming(handle_.get(), result.get()) != DuckDBSuccess)
+      return tl::unexpected(session_->failure(result.get()));
     return std::make_unique<ResultCursor>(session_, std::move(result), columns_);
   }
 
@@ -89,7 +93,8 @@ Result<Extracted> extract(Session& session, const std::string& sql) {
 
 Result<PreparedHandle> prepare_one(Session& session, const Extracted& extracted, idx_t index) {
   PreparedHandle prepared;
-  if (duckdb_prepare_extracted_statement(session.handle.get(), extracted.statements.get(), index, prepared.out()) != DuckDBSuccess) {
+  if (duckdb_prepare_extracted_statement(session.handle.get(), extracted.statements.get(), index, prepared.out()) !=
+      DuckDBSuccess) {
     if (auto error = session.stream_failure()) return tl::unexpected(std::move(*error));
     return tl::unexpected(from_duckdb(duckdb_prepare_error(prepared.get())));
   }
@@ -116,7 +121,8 @@ DuckConnection::~DuckConnection() {
 
 Result<> DuckConnection::run(const std::string& sql) {
   ResultHandle result;
-  if (duckdb_query(session_->handle.get(), sql.c_str(), result.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(result.get()));
+  if (duckdb_query(session_->handle.get(), sql.c_str(), result.get()) != DuckDBSuccess)
+    return tl::unexpected(session_->failure(result.get()));
   return {};
 }
 
@@ -125,13 +131,16 @@ Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql) {
   for (idx_t i = 0; i + 1 < extracted.count; ++i) {
     ASSIGN(const auto prepared, prepare_one(*session_, extracted, i));
     ResultHandle ignored;
-    if (duckdb_execute_prepared(prepared.get(), ignored.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(ignored.get()));
+    if (duckdb_execute_prepared(prepared.get(), ignored.get()) != DuckDBSuccess)
+      return tl::unexpected(session_->failure(ignored.get()));
   }
   ASSIGN(const auto prepared, prepare_one(*session_, extracted, extracted.count - 1));
   ResultHandle result;
-  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess) return tl::unexpected(session_->failure(result.get()));
+  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess)
+    return tl::unexpected(session_->failure(result.get()));
   ASSIGN(auto columns, ResultColumns::of(session_->handle.get(), result.get()));
-  return std::make_unique<ResultCursor>(session_, std::move(result), std::make_shared<const ResultColumns>(std::move(columns)));
+  return std::make_unique<ResultCursor>(session_, std::move(result),
+                                        std::make_shared<const ResultColumns>(std::move(columns)));
 }
 
 Result<std::vector<Rows>> DuckConnection::all(const std::string& sql) {
@@ -152,26 +161,33 @@ Result<std::string> DuckConnection::value(const std::string& sql) {
 
 Result<std::unique_ptr<Statement>> DuckConnection::prepare(const std::string& sql) {
   ASSIGN(const auto extracted, extract(*session_, sql));
-  if (extracted.count != 1) return config_error("SQL", fmt::format("one SELECT is wanted, here are {} statements", extracted.count));
+  if (extracted.count != 1)
+    return config_error("SQL", fmt::format("one SELECT is wanted, here are {} statements", extracted.count));
   ASSIGN(auto prepared, prepare_one(*session_, extracted, 0));
-  if (duckdb_prepared_statement_type(prepared.get()) != DUCKDB_STATEMENT_TYPE_SELECT) return config_error("SQL", "only a SELECT makes rows");
+  if (duckdb_prepared_statement_type(prepared.get()) != DUCKDB_STATEMENT_TYPE_SELECT)
+    return config_error("SQL", "only a SELECT makes rows");
   if (const auto count = duckdb_nparams(prepared.get()); count > 0) {
-    return config_error("SQL", fmt::format("there are {} parameters without a value", count), "write the values into the text, ${NAME} takes them from the environment");
+    return config_error("SQL", fmt::format("there are {} parameters without a value", count),
+                        "write the values into the text, ${NAME} takes them from the environment");
   }
   ASSIGN(auto columns, ResultColumns::of(session_->handle.get(), prepared.get()));
-  return std::make_unique<PreparedStatement>(session_, std::move(prepared), std::make_shared<const ResultColumns>(std::move(columns)));
+  return std::make_unique<PreparedStatement>(session_, std::move(prepared),
+                                             std::make_shared<const ResultColumns>(std::move(columns)));
 }
 
 Result<> DuckConnection::register_stream(const std::string& name, const Schema& schema, OpenRows open, int64_t rows) {
   ASSIGN(auto added, session_->streams->add(schema, std::move(open), rows));
-  // A view in the connection's own temporary schema: the name is seen by nobody else, and plans are made from it as from a table.
-  const auto view = run(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS FROM {}({})", quote_name(name), stream_function, added.id));
+  // A view in the connection's own temporary schema: the name is seen by nobody else, and plans are made from it as
+  // from a table.
+  const auto view =
+      run(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS FROM {}({})", quote_name(name), stream_function, added.id));
   if (!view) {
     session_->streams->remove(added.id);
     return tl::unexpected(view.error());
   }
   const auto key = lower(name);
-  if (const auto old = session_->registered.find(key); old != session_->registered.end()) session_->streams->remove(old->second.id);
+  if (const auto old = session_->registered.find(key); old != session_->registered.end())
+    session_->streams->remove(old->second.id);
   session_->registered[key] = std::move(added);
   return {};
 }
@@ -194,7 +210,8 @@ Result<DuckConnection::Insert*> DuckConnection::insert_into(const std::string& t
   const auto open = [slot = insert.slot]() -> Result<NextRows> {
     return [rows = *slot]() mutable -> Result<Rows> { return std::exchange(rows, nullptr); };
   };
-  if (const auto old = session_->registered.find(key); old != session_->registered.end()) session_->streams->remove(old->second.id);
+  if (const auto old = session_->registered.find(key); old != session_->registered.end())
+    session_->streams->remove(old->second.id);
   ASSIGN(auto added, session_->streams->add(schema, open, -1));
   insert.stream = added.id;
   session_->registered[key] = std::move(added);

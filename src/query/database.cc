@@ -13,7 +13,8 @@
 namespace trommel::query {
 namespace {
 
-/// The files that this process has open. DuckDB guards a file by a lock of the process, which a second instance within it would not feel.
+/// The files that this process has open. DuckDB guards a file by a lock of the process, which a second instance within
+/// it would not feel.
 struct OpenFiles {
   struct Entry {
     std::weak_ptr<Database> database;
@@ -42,7 +43,8 @@ class DuckDatabase : public Database {
     auto session = std::make_shared<Session>();
     session->database = shared_from_this();
     session->streams = streams_;
-    if (duckdb_connect(database_, session->handle.out()) != DuckDBSuccess) return internal_error("DuckDB", "a new connection was refused");
+    if (duckdb_connect(database_, session->handle.out()) != DuckDBSuccess)
+      return internal_error("DuckDB", "a new connection was refused");
     return std::make_unique<DuckConnection>(std::move(session));
   }
 
@@ -79,7 +81,8 @@ Error opening_error(const std::string& path, const char* message) {
   constexpr std::string_view held = "Conflicting lock is held in ";
   if (const auto at = text.find(held); at != text.npos) {
     const auto from = at + held.size();
-    error.what = "the DuckDB file is held by " + std::string(text.substr(from, text.find_first_of(".\n", text.find(')', from)) - from));
+    error.what = "the DuckDB file is held by " +
+                 std::string(text.substr(from, text.find_first_of(".\n", text.find(')', from)) - from));
     error.hint = "one process at a time may open it: close it there, and try again";
   } else if (error.domain == Error::Domain::config || error.domain == Error::Domain::internal) {
     error.domain = Error::Domain::external;  // a file of another version, or no DuckDB file at all
@@ -90,16 +93,18 @@ Error opening_error(const std::string& path, const char* message) {
 
 Result<> DuckDatabase::start(const Options& options, const std::string& path) {
   ConfigHandle config;
-  if (duckdb_create_config(config.out()) != DuckDBSuccess) return internal_error("DuckDB", "no configuration could be made");
+  if (duckdb_create_config(config.out()) != DuckDBSuccess)
+    return internal_error("DuckDB", "no configuration could be made");
   std::vector<std::pair<const char*, std::string>> settings = {
-      {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"}, {"allow_community_extensions", "false"},
-      {"preserve_insertion_order", options.keep_order ? "true" : "false"}, {"temp_directory", options.spill_folder},
-      {"access_mode", options.read_only ? "READ_ONLY" : "AUTOMATIC"}};
+      {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},   {"preserve_insertion_order", options.keep_order ? "true" : "false"},
+      {"temp_directory", options.spill_folder},  {"access_mode", options.read_only ? "READ_ONLY" : "AUTOMATIC"}};
   const auto bytes = [](int64_t count) { return fmt::format("{}B", count); };
   if (options.memory_bytes > 0) settings.emplace_back("memory_limit", bytes(options.memory_bytes));
   if (options.threads > 0) settings.emplace_back("threads", std::to_string(options.threads));
   for (const auto& [name, value] : settings) {
-    if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess) return internal_error("DuckDB", fmt::format("setting {} = {} was refused", name, value));
+    if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess)
+      return internal_error("DuckDB", fmt::format("setting {} = {} was refused", name, value));
   }
   char* message = nullptr;
   if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), &database_, config.get(), &message) != DuckDBSuccess) {
@@ -108,7 +113,8 @@ Result<> DuckDatabase::start(const Options& options, const std::string& path) {
     return tl::unexpected(std::move(error));
   }
   TRY(streams_->install(database_));
-  streams_->threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  streams_->threads =
+      options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   ASSIGN(const auto connection, connect());
   TRY(connection->run("SET GLOBAL TimeZone = 'UTC'"));
   // As a setting at opening time the cap is shown but not obeyed (DuckDB 1.5.6).

@@ -1,12 +1,13 @@
 // The only wrapper of DuckDB: Arrow in, Arrow out. No other folder includes duckdb.h.
 //
-// DuckDB's SQL runs over tables that it holds and over Arrow streams that stand under a name for as long as they are registered.
-// Errors are sorted by who is to blame: a row (conversion, out of range, invalid input, constraint: domain `data`), memory, disk or interrupt (`external`),
-// the text itself (`config`: parser, binder, catalog), anything else (`internal`).
+// DuckDB's SQL runs over tables that it holds and over Arrow streams that stand under a name for as long as they are
+// registered. Errors are sorted by who is to blame: a row (conversion, out of range, invalid input, constraint: domain
+// `data`), memory, disk or interrupt (`external`), the text itself (`config`: parser, binder, catalog), anything else
+// (`internal`).
 //
-// Types on the way out: HUGEINT becomes decimal(38,0), ENUM text, TIMESTAMP_S milliseconds, ARRAY a list; the zone of a timestamp is UTC;
-// a UUID inside a list or struct is text.
-// INTERVAL, UNION, BIT and TIME WITH TIME ZONE have no place in our types: asking for one is a `config` error that names the column.
+// Types on the way out: HUGEINT becomes decimal(38,0), ENUM text, TIMESTAMP_S milliseconds, ARRAY a list; the zone of a
+// timestamp is UTC; a UUID inside a list or struct is text. INTERVAL, UNION, BIT and TIME WITH TIME ZONE have no place
+// in our types: asking for one is a `config` error that names the column.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +23,13 @@
 namespace trommel::query {
 
 struct Options {
-  std::string path;                 ///< empty: in memory
+  std::string path;  ///< empty: in memory
   bool read_only = false;
-  int64_t memory_bytes = 0;         ///< memory_limit; 0: DuckDB's own default. Counts DuckDB's memory alone, not Arrow's
-  std::string spill_folder;         ///< temp_directory; empty: none, what does not fit is an `external` error
-  int64_t spill_bytes = 0;          ///< max_temp_directory_size; 0: no cap
-  int threads = 0;                  ///< 0: all cores
-  bool keep_order = true;           ///< preserve_insertion_order
+  int64_t memory_bytes = 0;  ///< memory_limit; 0: DuckDB's own default. Counts DuckDB's memory alone, not Arrow's
+  std::string spill_folder;  ///< temp_directory; empty: none, what does not fit is an `external` error
+  int64_t spill_bytes = 0;   ///< max_temp_directory_size; 0: no cap
+  int threads = 0;           ///< 0: all cores
+  bool keep_order = true;    ///< preserve_insertion_order
 };
 
 /// Gives the next rows, or null at the end. Called by one thread at a time, but not always the same.
@@ -41,7 +42,8 @@ class Cursor {
  public:
   virtual ~Cursor() = default;
   virtual Schema schema() const = 0;
-  virtual Result<Rows> next(int64_t min_rows = 65536) = 0;  ///< at least `min_rows` where there are so many; null at the end
+  virtual Result<Rows> next(
+      int64_t min_rows = 65536) = 0;  ///< at least `min_rows` where there are so many; null at the end
 };
 
 /// A statement prepared once and run many times by one thread.
@@ -67,11 +69,13 @@ class Connection {
   /// Exactly one SELECT without parameters; anything else is a `config` error.
   virtual Result<std::unique_ptr<Statement>> prepare(const std::string& sql) = 0;
 
-  /// `name` in FROM stands for these rows, for this connection alone; `open` is called for every scan, `rows` is how many there are, where known.
-  /// Replaces an earlier stream of that name; ends with `unregister_stream` or the connection.
+  /// `name` in FROM stands for these rows, for this connection alone; `open` is called for every scan, `rows` is how
+  /// many there are, where known. Replaces an earlier stream of that name; ends with `unregister_stream` or the
+  /// connection.
   virtual Result<> register_stream(const std::string& name, const Schema& schema, OpenRows open, int64_t rows = -1) = 0;
   virtual void unregister_stream(const std::string& name) = 0;
-  /// Inserts rows into `target`, a quoted table with or without a list of columns; by position, cast as INSERT does. Inside the connection's transaction, if there is one. Returns DuckDB's count.
+  /// Inserts rows into `target`, a quoted table with or without a list of columns; by position, cast as INSERT does.
+  /// Inside the connection's transaction, if there is one. Returns DuckDB's count.
   virtual Result<int64_t> append(const std::string& target, const Rows& rows) = 0;
   /// Stops what this connection is running, from another thread.
   virtual void interrupt() = 0;
@@ -80,8 +84,8 @@ class Connection {
 class Database : public std::enable_shared_from_this<Database> {
  public:
   virtual ~Database() = default;
-  /// Two openings of one file in this process share one instance (DuckDB's own lock does not see the second); a file that another process holds is an
-  /// `external` error that says who.
+  /// Two openings of one file in this process share one instance (DuckDB's own lock does not see the second); a file
+  /// that another process holds is an `external` error that says who.
   static Result<std::shared_ptr<Database>> open(const Options& options);
   virtual Result<std::unique_ptr<Connection>> connect() = 0;
   /// Runs `make` for the first caller of `key`; the others wait and get the same outcome.

@@ -56,21 +56,36 @@ struct Prefix {
 
 // How messages begin, with " Error: " after it (DuckDB's ExceptionType names).
 constexpr std::array prefixes = {
-    Prefix{"Out of Range", DUCKDB_ERROR_OUT_OF_RANGE},   Prefix{"Conversion", DUCKDB_ERROR_CONVERSION},
-    Prefix{"Decimal", DUCKDB_ERROR_DECIMAL},             Prefix{"Mismatch Type", DUCKDB_ERROR_MISMATCH_TYPE},
-    Prefix{"Divide by Zero", DUCKDB_ERROR_DIVIDE_BY_ZERO}, Prefix{"Object Size", DUCKDB_ERROR_OBJECT_SIZE},
-    Prefix{"Constraint", DUCKDB_ERROR_CONSTRAINT},       Prefix{"Invalid Input", DUCKDB_ERROR_INVALID_INPUT},
-    Prefix{"Out of Memory", DUCKDB_ERROR_OUT_OF_MEMORY}, Prefix{"IO", DUCKDB_ERROR_IO},
-    Prefix{"INTERRUPT", DUCKDB_ERROR_INTERRUPT},         Prefix{"Connection", DUCKDB_ERROR_CONNECTION},
-    Prefix{"TransactionContext", DUCKDB_ERROR_TRANSACTION}, Prefix{"Unknown Type", DUCKDB_ERROR_UNKNOWN_TYPE},
-    Prefix{"Invalid type", DUCKDB_ERROR_INVALID_TYPE},   Prefix{"Not implemented", DUCKDB_ERROR_NOT_IMPLEMENTED},
-    Prefix{"Expression", DUCKDB_ERROR_EXPRESSION},       Prefix{"Catalog", DUCKDB_ERROR_CATALOG},
-    Prefix{"Parser", DUCKDB_ERROR_PARSER},               Prefix{"Syntax", DUCKDB_ERROR_SYNTAX},
-    Prefix{"Settings", DUCKDB_ERROR_SETTINGS},           Prefix{"Binder", DUCKDB_ERROR_BINDER},
-    Prefix{"Permission", DUCKDB_ERROR_PERMISSION},       Prefix{"Dependency", DUCKDB_ERROR_DEPENDENCY},
-    Prefix{"Missing Extension", DUCKDB_ERROR_MISSING_EXTENSION}, Prefix{"Parameter Not Allowed", DUCKDB_ERROR_PARAMETER_NOT_ALLOWED},
-    Prefix{"Parameter Not Resolved", DUCKDB_ERROR_PARAMETER_NOT_RESOLVED}, Prefix{"Extension Autoloading", DUCKDB_ERROR_AUTOLOAD},
-    Prefix{"FATAL", DUCKDB_ERROR_FATAL},                 Prefix{"INTERNAL", DUCKDB_ERROR_INTERNAL},
+    Prefix{"Out of Range", DUCKDB_ERROR_OUT_OF_RANGE},
+    Prefix{"Conversion", DUCKDB_ERROR_CONVERSION},
+    Prefix{"Decimal", DUCKDB_ERROR_DECIMAL},
+    Prefix{"Mismatch Type", DUCKDB_ERROR_MISMATCH_TYPE},
+    Prefix{"Divide by Zero", DUCKDB_ERROR_DIVIDE_BY_ZERO},
+    Prefix{"Object Size", DUCKDB_ERROR_OBJECT_SIZE},
+    Prefix{"Constraint", DUCKDB_ERROR_CONSTRAINT},
+    Prefix{"Invalid Input", DUCKDB_ERROR_INVALID_INPUT},
+    Prefix{"Out of Memory", DUCKDB_ERROR_OUT_OF_MEMORY},
+    Prefix{"IO", DUCKDB_ERROR_IO},
+    Prefix{"INTERRUPT", DUCKDB_ERROR_INTERRUPT},
+    Prefix{"Connection", DUCKDB_ERROR_CONNECTION},
+    Prefix{"TransactionContext", DUCKDB_ERROR_TRANSACTION},
+    Prefix{"Unknown Type", DUCKDB_ERROR_UNKNOWN_TYPE},
+    Prefix{"Invalid type", DUCKDB_ERROR_INVALID_TYPE},
+    Prefix{"Not implemented", DUCKDB_ERROR_NOT_IMPLEMENTED},
+    Prefix{"Expression", DUCKDB_ERROR_EXPRESSION},
+    Prefix{"Catalog", DUCKDB_ERROR_CATALOG},
+    Prefix{"Parser", DUCKDB_ERROR_PARSER},
+    Prefix{"Syntax", DUCKDB_ERROR_SYNTAX},
+    Prefix{"Settings", DUCKDB_ERROR_SETTINGS},
+    Prefix{"Binder", DUCKDB_ERROR_BINDER},
+    Prefix{"Permission", DUCKDB_ERROR_PERMISSION},
+    Prefix{"Dependency", DUCKDB_ERROR_DEPENDENCY},
+    Prefix{"Missing Extension", DUCKDB_ERROR_MISSING_EXTENSION},
+    Prefix{"Parameter Not Allowed", DUCKDB_ERROR_PARAMETER_NOT_ALLOWED},
+    Prefix{"Parameter Not Resolved", DUCKDB_ERROR_PARAMETER_NOT_RESOLVED},
+    Prefix{"Extension Autoloading", DUCKDB_ERROR_AUTOLOAD},
+    Prefix{"FATAL", DUCKDB_ERROR_FATAL},
+    Prefix{"INTERNAL", DUCKDB_ERROR_INTERNAL},
 };
 
 /// Takes the prefix off `text` and says what it was.
@@ -115,11 +130,16 @@ Error from_duckdb(const char* message, duckdb_error_type type) {
   error.domain = domain_of(type);
   error.retry = error.domain == Domain::external;
   error.what = (type == DUCKDB_ERROR_OUT_OF_MEMORY ? "out of memory: " : "") + one_line(text) + line;
-  if (type == DUCKDB_ERROR_OUT_OF_MEMORY) error.hint = "raise the budget: `memory: 1GB` in the pipeline file, or --memory 1GB; this statement needs more than its share of it and cannot spill to disk";
+  if (type == DUCKDB_ERROR_OUT_OF_MEMORY)
+    error.hint =
+        "raise the budget: `memory: 1GB` in the pipeline file, or --memory 1GB; this statement needs more than its "
+        "share of it and cannot spill to disk";
   return error;
 }
 
-Error from_result(duckdb_result* result) { return from_duckdb(duckdb_result_error(result), duckdb_result_error_type(result)); }
+Error from_result(duckdb_result* result) {
+  return from_duckdb(duckdb_result_error(result), duckdb_result_error_type(result));
+}
 
 Result<> check(const ErrorHandle& data) {
   if (!data || !duckdb_error_data_has_error(data.get())) return {};

@@ -66,8 +66,8 @@ class ResultHandle {
   duckdb_result result_{};
 };
 
-/// DuckDB's words as our error: the `... Error:` prefix and the quoted line of SQL taken off, one line, the domain from the kind of error.
-/// `type` is DuckDB's own sorting; where the C API gives only a text (INVALID), its prefix decides.
+/// DuckDB's words as our error: the `... Error:` prefix and the quoted line of SQL taken off, one line, the domain from
+/// the kind of error. `type` is DuckDB's own sorting; where the C API gives only a text (INVALID), its prefix decides.
 Error from_duckdb(const char* message, duckdb_error_type type = DUCKDB_ERROR_INVALID);
 Error from_result(duckdb_result* result);
 

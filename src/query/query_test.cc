@@ -33,8 +33,10 @@ Rows numbers(int64_t from, int64_t count) {
     EXPECT_TRUE(b.Append(100 + i).ok());
     EXPECT_TRUE((i % 7 == 0 ? t.AppendNull() : t.Append("a rather long text " + std::to_string(i))).ok());
   }
-  const auto schema = arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::int64()), arrow::field("t", arrow::utf8())});
-  return arrow::RecordBatch::Make(schema, count, {a.Finish().ValueOrDie(), b.Finish().ValueOrDie(), t.Finish().ValueOrDie()});
+  const auto schema = arrow::schema(
+      {arrow::field("a", arrow::int64()), arrow::field("b", arrow::int64()), arrow::field("t", arrow::utf8())});
+  return arrow::RecordBatch::Make(schema, count,
+                                  {a.Finish().ValueOrDie(), b.Finish().ValueOrDie(), t.Finish().ValueOrDie()});
 }
 
 OpenRows open_all(std::vector<Rows> batches) {
@@ -50,11 +52,13 @@ std::string value(Connection& connection, const std::string& sql) {
 
 TEST(Stream, gives_the_columns_and_rows_that_are_asked_for) {
   auto connection = connect();
-  ASSERT_TRUE(connection->register_stream("incoming", numbers(0, 1)->schema(), open_all({numbers(0, 10), numbers(10, 5000)})));
+  ASSERT_TRUE(
+      connection->register_stream("incoming", numbers(0, 1)->schema(), open_all({numbers(0, 10), numbers(10, 5000)})));
   EXPECT_EQ(value(*connection, "SELECT sum(b) FROM incoming WHERE a < 3"), "303");
   EXPECT_EQ(value(*connection, "SELECT count(*) FROM incoming WHERE a < 3"), "3");
   EXPECT_EQ(value(*connection, "SELECT count(*) FROM incoming"), "5010");
-  EXPECT_EQ(value(*connection, "SELECT string_agg(t, '|' ORDER BY a DESC) FROM incoming WHERE a IN (1, 8, 14)"), "a rather long text 8|a rather long text 1");
+  EXPECT_EQ(value(*connection, "SELECT string_agg(t, '|' ORDER BY a DESC) FROM incoming WHERE a IN (1, 8, 14)"),
+            "a rather long text 8|a rather long text 1");
   EXPECT_EQ(value(*connection, "SELECT count(*) FROM Incoming x JOIN incoming y USING (a)"), "5010");
 }
 
@@ -145,12 +149,17 @@ TEST_P(Errors, are_sorted_by_who_is_to_blame) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Errors,
-    testing::Values(ErrorCase{"SELECT v::INT FROM (VALUES ('1'), ('x')) t(v)", Error::Domain::data, "Could not convert string 'x' to INT32"},
-                    ErrorCase{"SELECT v * 9 FROM (VALUES (9223372036854775807)) t(v)", Error::Domain::data, "Overflow in multiplication"},
-                    ErrorCase{"SELECT strptime(v, '%Y') FROM (VALUES ('x')) t(v)", Error::Domain::data, "Could not parse string \"x\""},
+    testing::Values(ErrorCase{"SELECT v::INT FROM (VALUES ('1'), ('x')) t(v)", Error::Domain::data,
+                              "Could not convert string 'x' to INT32"},
+                    ErrorCase{"SELECT v * 9 FROM (VALUES (9223372036854775807)) t(v)", Error::Domain::data,
+                              "Overflow in multiplication"},
+                    ErrorCase{"SELECT strptime(v, '%Y') FROM (VALUES ('x')) t(v)", Error::Domain::data,
+                              "Could not parse string \"x\""},
                     ErrorCase{"INSERT INTO t SELECT NULL", Error::Domain::data, "NOT NULL constraint failed: t.i"},
-                    ErrorCase{"SELECT list(i) FROM range(100000000) r(i)", Error::Domain::external, "out of memory: failed to allocate data of size"},
-                    ErrorCase{"SELECT nothing FROM t", Error::Domain::config, "Referenced column \"nothing\" not found"},
+                    ErrorCase{"SELECT list(i) FROM range(100000000) r(i)", Error::Domain::external,
+                              "out of memory: failed to allocate data of size"},
+                    ErrorCase{"SELECT nothing FROM t", Error::Domain::config,
+                              "Referenced column \"nothing\" not found"},
                     ErrorCase{"SELECT * FROM nowhere", Error::Domain::config, "Table with name nowhere does not exist"},
                     ErrorCase{"SELECT 1 +", Error::Domain::config, "syntax error"},
                     ErrorCase{"SELECT 1,\n  x FROM t", Error::Domain::config, "(line 2 of the SQL)"},
@@ -160,13 +169,17 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Types, come_out_as_ours) {
   auto connection = connect();
   const auto rows = connection->all(
-      "SELECT sum(1) AS h, 'a'::ENUM('a', 'b') AS e, uuid() AS u, TIMESTAMP_S '2020-01-01' AS s, TIMESTAMP_MS '2020-01-01' AS ms, TIMESTAMP '2020-01-01' AS us, "
-      "TIMESTAMPTZ '2020-01-01 00:00:00+02' AS tz, DATE '2020-01-01' AS d, TIME '10:00' AS t, [1] AS l, array_value(1, 2) AS a, MAP {'a': 1} AS m, {'x': 1} AS r, "
+      "SELECT sum(1) AS h, 'a'::ENUM('a', 'b') AS e, uuid() AS u, TIMESTAMP_S '2020-01-01' AS s, TIMESTAMP_MS "
+      "'2020-01-01' AS ms, TIMESTAMP '2020-01-01' AS us, "
+      "TIMESTAMPTZ '2020-01-01 00:00:00+02' AS tz, DATE '2020-01-01' AS d, TIME '10:00' AS t, [1] AS l, array_value(1, "
+      "2) AS a, MAP {'a': 1} AS m, {'x': 1} AS r, "
       "['a'::ENUM('a', 'b')] AS le, 1.5 AS dec, 'x'::BLOB AS b, NULL AS n");
   ASSERT_TRUE(rows) << rows.error().text();
   EXPECT_EQ(rows->front()->schema()->ToString(),
-            "h: decimal128(38, 0)\ne: string\nu: extension<arrow.uuid>\ns: timestamp[ms]\nms: timestamp[ms]\nus: timestamp[us]\ntz: timestamp[us, tz=UTC]\nd: date32[day]\n"
-            "t: time64[us]\nl: list<item: int32>\na: list<item: int32>\nm: map<string, int32>\nr: struct<x: int32>\nle: list<item: string>\n"
+            "h: decimal128(38, 0)\ne: string\nu: extension<arrow.uuid>\ns: timestamp[ms]\nms: timestamp[ms]\nus: "
+            "timestamp[us]\ntz: timestamp[us, tz=UTC]\nd: date32[day]\n"
+            "t: time64[us]\nl: list<item: int32>\na: list<item: int32>\nm: map<string, int32>\nr: struct<x: "
+            "int32>\nle: list<item: string>\n"
             "dec: decimal128(2, 1)\nb: binary\nn: int32");
   EXPECT_TRUE(rows->front()->ValidateFull().ok());
   EXPECT_EQ(value_text(*rows->front()->column(6), 0), "2019-12-31 22:00:00.000000Z");
@@ -184,7 +197,8 @@ TEST(Cursor, joins_small_chunks) {
 
 TEST(Connection, prepares_one_select_and_nothing_else) {
   auto connection = connect();
-  EXPECT_THAT(connection->prepare("SELECT 1; SELECT 2").error().text(), HasSubstr("one SELECT is wanted, here are 2 statements"));
+  EXPECT_THAT(connection->prepare("SELECT 1; SELECT 2").error().text(),
+              HasSubstr("one SELECT is wanted, here are 2 statements"));
   EXPECT_THAT(connection->prepare("CREATE TABLE t (i INT)").error().text(), HasSubstr("only a SELECT makes rows"));
   EXPECT_THAT(connection->prepare("SELECT $1::INT").error().text(), HasSubstr("1 parameters without a value"));
   EXPECT_THAT(connection->prepare(" ").error().text(), HasSubstr("there is no statement"));
@@ -215,7 +229,8 @@ TEST(Connection, is_interrupted_from_another_thread) {
       connection->interrupt();
     }
   });
-  const auto rows = connection->all("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7");
+  const auto rows =
+      connection->all("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7");
   done = true;
   other.join();
   ASSERT_FALSE(rows);
@@ -227,7 +242,12 @@ TEST(Database, once_runs_for_the_first_caller_alone) {
   std::atomic<int> runs = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] { EXPECT_TRUE((*database)->once("k", [&]() -> Result<> { ++runs; return {}; })); });
+    threads.emplace_back([&] {
+      EXPECT_TRUE((*database)->once("k", [&]() -> Result<> {
+        ++runs;
+        return {};
+      }));
+    });
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(runs, 1);
@@ -271,7 +291,8 @@ TEST_F(InFolder, memory_beyond_the_limit_goes_to_the_spill_folder_up_to_its_cap)
   options.spill_folder = folder_ / "spill";
   options.threads = 2;
   auto connection = connect(options);
-  const std::string big = "CREATE TEMP TABLE big AS SELECT md5(i::VARCHAR) || md5((i + 1)::VARCHAR) AS x FROM range(1500000) t(i)";
+  const std::string big =
+      "CREATE TEMP TABLE big AS SELECT md5(i::VARCHAR) || md5((i + 1)::VARCHAR) AS x FROM range(1500000) t(i)";
   EXPECT_TRUE(connection->run(big));
   options.spill_bytes = 1 << 20;
   options.spill_folder = folder_ / "small";

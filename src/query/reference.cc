@@ -11,7 +11,8 @@ Result<> create(Connection& connection, const std::string& create, const Referen
   const std::string rows = "trommel_rows_of_" + table.name;
   const auto nothing = []() -> Result<NextRows> { return []() -> Result<Rows> { return Rows(); }; };
   TRY(connection.register_stream(rows, table.schema, nothing, 0));
-  const auto made = connection.run(fmt::format("{} {} AS FROM {} LIMIT 0", create, quote_name(table.name), quote_name(rows)));
+  const auto made =
+      connection.run(fmt::format("{} {} AS FROM {} LIMIT 0", create, quote_name(table.name), quote_name(rows)));
   connection.unregister_stream(rows);
   return made;
 }
@@ -28,7 +29,9 @@ Result<> fill(Database& database, const ReferenceTable& table) {
 
 }  // namespace
 
-Result<> declare_table(Connection& connection, const ReferenceTable& table) { return create(connection, "CREATE TEMP TABLE", table); }
+Result<> declare_table(Connection& connection, const ReferenceTable& table) {
+  return create(connection, "CREATE TEMP TABLE", table);
+}
 
 Result<> load_table(Database& database, const ReferenceTable& table) {
   return database.once("table " + table.name, [&]() -> Result<> {

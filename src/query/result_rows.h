@@ -12,7 +12,8 @@ namespace trommel::query {
 /// How the columns of one result become ours; made once per statement, used for each of its chunks.
 class ResultColumns {
  public:
-  static Result<ResultColumns> of(duckdb_connection connection, std::vector<TypeHandle> types, std::vector<std::string> names);
+  static Result<ResultColumns> of(duckdb_connection connection, std::vector<TypeHandle> types,
+                                  std::vector<std::string> names);
   static Result<ResultColumns> of(duckdb_connection connection, duckdb_result* result);
   static Result<ResultColumns> of(duckdb_connection connection, duckdb_prepared_statement statement);
 

@@ -14,7 +14,8 @@ constexpr int64_t rows_worth_a_thread = 122880;  // a row group: what DuckDB its
 
 Result<ConvertedSchemaHandle> convert_schema(duckdb_connection connection, const arrow::Schema& schema) {
   ArrowSchema exported{};
-  if (const auto status = arrow::ExportSchema(schema, &exported); !status.ok()) return tl::unexpected(from_arrow(status, "rows for DuckDB"));
+  if (const auto status = arrow::ExportSchema(schema, &exported); !status.ok())
+    return tl::unexpected(from_arrow(status, "rows for DuckDB"));
   ConvertedSchemaHandle converted;
   const ErrorHandle error(duckdb_schema_from_arrow(connection, &exported, converted.out()));
   if (exported.release) exported.release(&exported);
@@ -22,9 +23,11 @@ Result<ConvertedSchemaHandle> convert_schema(duckdb_connection connection, const
   return converted;
 }
 
-Result<ChunkHandle> convert_rows(duckdb_connection connection, duckdb_arrow_converted_schema schema, const arrow::RecordBatch& rows) {
+Result<ChunkHandle> convert_rows(duckdb_connection connection, duckdb_arrow_converted_schema schema,
+                                 const arrow::RecordBatch& rows) {
   ArrowArray exported{};
-  if (const auto status = arrow::ExportRecordBatch(rows, &exported); !status.ok()) return tl::unexpected(from_arrow(status, "rows for DuckDB"));
+  if (const auto status = arrow::ExportRecordBatch(rows, &exported); !status.ok())
+    return tl::unexpected(from_arrow(status, "rows for DuckDB"));
   ChunkHandle chunk;
   const ErrorHandle error(duckdb_data_chunk_from_arrow(connection, &exported, schema, chunk.out()));
   if (exported.release) exported.release(&exported);
@@ -70,7 +73,8 @@ void bind_stream(duckdb_bind_info info) {
   auto stream = streams->find(duckdb_get_int64(id.get()));
   if (!stream) return duckdb_bind_set_error(info, "these rows are no longer there");
   for (size_t i = 0; i < stream->types.size(); ++i) {
-    duckdb_bind_add_result_column(info, stream->schema->field(static_cast<int>(i))->name().c_str(), stream->types[i].get());
+    duckdb_bind_add_result_column(info, stream->schema->field(static_cast<int>(i))->name().c_str(),
+                                  stream->types[i].get());
   }
   if (stream->rows >= 0) duckdb_bind_set_cardinality(info, static_cast<idx_t>(stream->rows), false);
   duckdb_bind_set_bind_data(info, new Bound{streams, std::move(stream)}, destroy<Bound>);
@@ -130,9 +134,11 @@ Result<> hand_over(const Bound& bound, Scan& scan, Reading& reading, duckdb_data
   }
   const auto count = std::min(chunk_rows, reading.rows->num_rows() - reading.at);
   if (!scan.columns.empty()) {
-    ASSIGN(reading.held, convert_rows(bound.streams->connection(), scan.conversion->get(), *reading.rows->Slice(reading.at, count)));
+    ASSIGN(reading.held,
+           convert_rows(bound.streams->connection(), scan.conversion->get(), *reading.rows->Slice(reading.at, count)));
     for (size_t i = 0; i < scan.outputs.size(); ++i) {
-      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, scan.outputs[i]), duckdb_data_chunk_get_vector(reading.held.get(), i));
+      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(out, scan.outputs[i]),
+                                     duckdb_data_chunk_get_vector(reading.held.get(), i));
     }
   }
   reading.at += count;
@@ -174,7 +180,8 @@ Result<Stream::Conversion> Stream::conversion(duckdb_connection connection, cons
 }
 
 Result<> Streams::install(duckdb_database database) {
-  if (duckdb_connect(database, connection_.out()) != DuckDBSuccess) return internal_error("DuckDB", "a new connection was refused");
+  if (duckdb_connect(database, connection_.out()) != DuckDBSuccess)
+    return internal_error("DuckDB", "a new connection was refused");
   const TableFunctionHandle function(duckdb_create_table_function());
   duckdb_table_function_set_name(function.get(), std::string(stream_function).c_str());
   const TypeHandle parameter(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));

@@ -1,7 +1,8 @@
-// Arrow rows under a name in DuckDB's SQL: a table function that reads what was registered. Only for this folder's .cc files.
+// Arrow rows under a name in DuckDB's SQL: a table function that reads what was registered. Only for this folder's .cc
+// files.
 //
-// DuckDB's own duckdb_arrow_scan is not used: it hands projections and filters to a stream that ignores them, and gives wrong rows
-// (DuckDB 1.4.3 to 1.5.6). Here a scan is told which columns are wanted, and filters run above it.
+// DuckDB's own duckdb_arrow_scan is not used: it hands projections and filters to a stream that ignores them, and gives
+// wrong rows (DuckDB 1.4.3 to 1.5.6). Here a scan is told which columns are wanted, and filters run above it.
 #pragma once
 
 #include <cstdint>

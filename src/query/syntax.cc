@@ -64,7 +64,8 @@ void each_cte(Json& node, const std::function<void(const std::string&, Json&)>& 
   for (auto& entry : (*map)["map"]) visit(lower(text_of(entry, "key")), entry["value"]["query"]["node"]);
 }
 
-// ---- names ---------------------------------------------------------------------------------------------------------------------------------------
+// ---- names
+// ---------------------------------------------------------------------------------------------------------------------------------------
 
 class NameFinder {
  public:
@@ -98,7 +99,8 @@ class NameFinder {
   std::set<std::string> seen_;
 };
 
-// ---- who reads the stream ------------------------------------------------------------------------------------------------------------------------
+// ---- who reads the stream
+// ------------------------------------------------------------------------------------------------------------------------
 
 using Ctes = std::map<std::string, Json*>;
 
@@ -130,7 +132,9 @@ bool varies(const Json& node) {
   return std::ranges::any_of(node, [](const Json& item) { return varies(item); });
 }
 
-bool is_query(const Json& node) { return node.is_object() && text_of(node, "type").ends_with("_NODE") && node.contains("cte_map"); }
+bool is_query(const Json& node) {
+  return node.is_object() && text_of(node, "type").ends_with("_NODE") && node.contains("cte_map");
+}
 
 /// Whether a query or table function below `node` does not read the stream, and varies.
 bool varies_beside(Json& node, Ctes ctes, const std::string& stream) {
@@ -146,7 +150,8 @@ bool varies_beside(Json& node, Ctes ctes, const std::string& stream) {
   return found;
 }
 
-// ---- a column through every level ------------------------------------------------------------------------------------------------------------
+// ---- a column through every level
+// ------------------------------------------------------------------------------------------------------------
 
 class Carrier {
  public:
@@ -161,13 +166,15 @@ class Carrier {
   static tl::unexpected<Error> cannot(std::string why) { return config_error("SQL", std::move(why)); }
 
   Result<> carry(Json& node, Ctes ctes) {
-    if (text_of(node, "type") != "SELECT_NODE") return cannot("a set operation stands between the stream and the result");
+    if (text_of(node, "type") != "SELECT_NODE")
+      return cannot("a set operation stands between the stream and the result");
     if (has(node, "modifiers")) return cannot("the rows are ordered, limited or made distinct");
     each_cte(node, [&](const std::string& name, Json& query) { ctes[name] = &query; });
     ASSIGN(const auto alias, carry_from(node["from_table"], ctes));
     if (alias.empty()) return cannot("a level of the SELECT does not read the stream");
     for (auto& expression : node["select_list"]) TRY(exclude(expression, alias));
-    node["select_list"].push_back({{"class", "COLUMN_REF"}, {"type", "COLUMN_REF"}, {"alias", ""}, {"column_names", {alias, column_}}});
+    node["select_list"].push_back(
+        {{"class", "COLUMN_REF"}, {"type", "COLUMN_REF"}, {"alias", ""}, {"column_names", {alias, column_}}});
     return {};
   }
 
@@ -229,7 +236,8 @@ class Carrier {
     if (node.is_object() && text_of(node, "class") == "COLUMN_REF") {
       const auto names = node.find("column_names");
       if (names != node.end() && names->size() == 1 && aliases_.contains(lower((*names)[0].get<std::string>()))) {
-        return cannot(fmt::format("`{}` is the name of a table and may stand for a whole row", (*names)[0].get<std::string>()));
+        return cannot(
+            fmt::format("`{}` is the name of a table and may stand for a whole row", (*names)[0].get<std::string>()));
       }
     }
     if (node.is_object() || node.is_array()) {
@@ -252,12 +260,14 @@ Result<std::vector<std::string>> table_names(Connection& connection, const std::
   return finder.names;
 }
 
-Result<std::string> carry_column(Connection& connection, const std::string& sql, const std::string& stream, const std::string& column) {
+Result<std::string> carry_column(Connection& connection, const std::string& sql, const std::string& stream,
+                                 const std::string& column) {
   ASSIGN(auto tree, parse_select(connection, sql));
   TRY(Carrier(stream, column).carry_root(root_of(tree)));
   ASSIGN(auto printed, print_select(connection, tree));
   ASSIGN(auto again, parse_select(connection, printed));
-  if (placeless(std::move(again)) != placeless(std::move(tree))) return config_error("SQL", "DuckDB does not print this statement as it was parsed");
+  if (placeless(std::move(again)) != placeless(std::move(tree)))
+    return config_error("SQL", "DuckDB does not print this statement as it was parsed");
   return printed;
 }
 
@@ -268,8 +278,21 @@ Result<bool> varies_beside(Connection& connection, const std::string& sql, const
 
 bool is_volatile(std::string_view function) {
   // duckdb_functions() with stability VOLATILE, of DuckDB 1.5.6; a test compares.
-  static const std::set<std::string_view> names = {"random",  "uuid",    "uuidv4", "uuidv7", "gen_random_uuid",       "nextval",          "currval",  "setseed",
-                                                   "stats",   "error",   "write_log", "sleep_ms", "current_connection_id", "current_query",    "current_query_id",
+  static const std::set<std::string_view> names = {"random",
+                                                   "uuid",
+                                                   "uuidv4",
+                                                   "uuidv7",
+                                                   "gen_random_uuid",
+                                                   "nextval",
+                                                   "currval",
+                                                   "setseed",
+                                                   "stats",
+                                                   "error",
+                                                   "write_log",
+                                                   "sleep_ms",
+                                                   "current_connection_id",
+                                                   "current_query",
+                                                   "current_query_id",
                                                    "current_transaction_id"};
   return names.contains(function);
 }

@@ -1,5 +1,5 @@
-// SELECT texts as DuckDB parses them: what they read, and a column added to what they hand on. Nothing here looks at words: all of it works on the
-// parsed statement (json_serialize_sql), so comments, quotes and CTEs are no riddle.
+// SELECT texts as DuckDB parses them: what they read, and a column added to what they hand on. Nothing here looks at
+// words: all of it works on the parsed statement (json_serialize_sql), so comments, quotes and CTEs are no riddle.
 #pragma once
 
 #include <string>
@@ -10,16 +10,19 @@
 
 namespace trommel::query {
 
-/// The tables that one SELECT reads, in the order of the text, each once, as written; names of its own (CTEs) and names with a schema left out.
-/// Fails as `config` when the text is not one SELECT.
+/// The tables that one SELECT reads, in the order of the text, each once, as written; names of its own (CTEs) and names
+/// with a schema left out. Fails as `config` when the text is not one SELECT.
 Result<std::vector<std::string>> table_names(Connection& connection, const std::string& sql);
 
-/// The SELECT with `column` of the table or stream `stream` as its last column, through every level between the two. A `*` on the way does not carry it:
-/// it is excluded there and named by itself, so that it stands last at each level. Fails as `config`, with the reason, where that cannot be told
-/// (a row taken as one value, columns chosen by a pattern, a set operation), or where DuckDB does not print the statement as it parsed it.
-Result<std::string> carry_column(Connection& connection, const std::string& sql, const std::string& stream, const std::string& column);
+/// The SELECT with `column` of the table or stream `stream` as its last column, through every level between the two. A
+/// `*` on the way does not carry it: it is excluded there and named by itself, so that it stands last at each level.
+/// Fails as `config`, with the reason, where that cannot be told (a row taken as one value, columns chosen by a
+/// pattern, a set operation), or where DuckDB does not print the statement as it parsed it.
+Result<std::string> carry_column(Connection& connection, const std::string& sql, const std::string& stream,
+                                 const std::string& column);
 
-/// Whether a part of the SELECT that does not read `stream` may give other rows each time it is run: it calls random() or the like, or takes a sample.
+/// Whether a part of the SELECT that does not read `stream` may give other rows each time it is run: it calls random()
+/// or the like, or takes a sample.
 Result<bool> varies_beside(Connection& connection, const std::string& sql, const std::string& stream);
 
 /// Functions that give another value at each call, in lower case.

@@ -26,13 +26,18 @@ struct DuckdbConfig {
 const Spec<DuckdbConfig>& duckdb_spec() {
   static const auto spec =
       Spec<DuckdbConfig>("duckdb", "A table of a DuckDB file")
-          .field("table", &DuckdbConfig::table, "the table's name; it is made when there is none", {.example = "student_data", .required = true})
+          .field("table", &DuckdbConfig::table, "the table's name; it is made when there is none",
+                 {.example = "student_data", .required = true})
           .field("write", &DuckdbConfig::write, "add the rows to what is there, or put them in its place")
           .description(
-              "`store: duckdb:FILE` names the file. It is opened for each commit and closed after it, so that others may read it in between; DuckDB lets one process "
-              "at a time have it. Rows and the epoch's number (table `_trommel_epochs`) go in by one transaction: a commit that is repeated adds nothing.\n\n"
-              "A table that is there keeps its definition: what differs from the rows is a mistake that `plan` names, unless the table's type is wider. "
-              "`write: replace` empties the table in the same transaction, and makes it anew when its columns are others.")
+              "`store: duckdb:FILE` names the file. It is opened for each commit and closed after it, so that others "
+              "may read it in between; DuckDB lets one process "
+              "at a time have it. Rows and the epoch's number (table `_trommel_epochs`) go in by one transaction: a "
+              "commit that is repeated adds nothing.\n\n"
+              "A table that is there keeps its definition: what differs from the rows is a mistake that `plan` names, "
+              "unless the table's type is wider. "
+              "`write: replace` empties the table in the same transaction, and makes it anew when its columns are "
+              "others.")
           .example("store: duckdb:students.duckdb\ntable: student_data");
   return spec;
 }
@@ -52,7 +57,8 @@ Result<std::optional<std::vector<StoredColumn>>> look(const DuckdbTarget& target
   return stored_columns(*connection, target.table);
 }
 
-Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, const BindContext& context, Problems& problems) {
+Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, const BindContext& context,
+                       Problems& problems) {
   const size_t before = problems.size();
   const auto config = duckdb_spec().parse(*settings.settings, problems);
   DuckdbTarget target;
@@ -84,14 +90,16 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
     const auto differences = fit_to_table(fitted, *stored);
     if (differences.empty()) {
       target.columns = std::move(fitted);
-      bound.notes.push_back(fmt::format("the table is there, and its columns fit{}", target.write == TableWrite::replace ? "; its rows are replaced" : ""));
+      bound.notes.push_back(fmt::format("the table is there, and its columns fit{}",
+                                        target.write == TableWrite::replace ? "; its rows are replaced" : ""));
     } else if (target.write == TableWrite::replace) {
       target.recreate = true;
       for (const auto& difference : differences) bound.notes.push_back("the table is made anew: " + difference);
       bound.notes.push_back(create_table(target.table, target.columns));
     } else {
       for (const auto& difference : differences) {
-        problems.add(place, fmt::format("{}: {}", target.name(), difference), "change the rows or the table, or take `write: replace`");
+        problems.add(place, fmt::format("{}: {}", target.name(), difference),
+                     "change the rows or the table, or take `write: replace`");
       }
       return BoundSink{};
     }

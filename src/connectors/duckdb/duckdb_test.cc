@@ -63,18 +63,21 @@ class DuckdbStore : public testing::Test {
   ~DuckdbStore() override { std::filesystem::remove_all(folder_); }
 
   /// Binds a sink named `sink`.
-  Result<BoundSink> bind(const std::string& write = "append", const Rows& rows = students(0, 1), const std::optional<Contract>& contract = {}) {
+  Result<BoundSink> bind(const std::string& write = "append", const Rows& rows = students(0, 1),
+                         const std::optional<Contract>& contract = {}) {
     Node settings;
     settings.kind = Node::Kind::map;
     settings.place = {"p.yaml", 9, 3};
-    for (const auto& [key, text] : std::vector<std::pair<std::string, std::string>>{{"table", "students"}, {"write", write}}) {
+    for (const auto& [key, text] :
+         std::vector<std::pair<std::string, std::string>>{{"table", "students"}, {"write", write}}) {
       Node value;
       value.kind = Node::Kind::scalar;
       value.scalar = text;
       value.place = {"p.yaml", 10, 5};
       settings.entries.push_back({key, value.place, value});
     }
-    return duckdb_store().bind({"sink", "pipeline", &settings, "duckdb:" + path_, contract}, {"rows", rows->schema()}, context_, problems_);
+    return duckdb_store().bind({"sink", "pipeline", &settings, "duckdb:" + path_, contract}, {"rows", rows->schema()},
+                               context_, problems_);
   }
 
   std::shared_ptr<StoreSink> store(const std::string& write = "append") {
@@ -145,7 +148,8 @@ TEST_F(DuckdbStore, a_commit_that_is_repeated_adds_nothing) {
   EXPECT_EQ(commit(*again, 1, {students(0, 3000), students(3000, 5)}), 3005);
   EXPECT_EQ(commit(*again, 2, {students(5000, 10)}), 10);
   EXPECT_EQ(value("SELECT count(*) FROM students"), "3015");
-  EXPECT_EQ(value("SELECT count(*) || ' ' || any_value(epoch) || ' ' || any_value(rows) FROM _trommel_epochs"), "1 2 10");
+  EXPECT_EQ(value("SELECT count(*) || ' ' || any_value(epoch) || ' ' || any_value(rows) FROM _trommel_epochs"),
+            "1 2 10");
 }
 
 TEST_F(DuckdbStore, sinks_of_one_file_have_epochs_of_their_own) {
@@ -175,17 +179,21 @@ TEST_F(DuckdbStore, replace_makes_a_table_anew_whose_columns_differ) {
   run("CREATE TABLE students (id VARCHAR, old INTEGER)");
   const auto bound = bind("replace");
   ASSERT_TRUE(bound && problems_.empty());
-  EXPECT_THAT(bound->notes, testing::Contains("the table is made anew: column `id`: the table has VARCHAR, the rows have BIGINT"));
+  EXPECT_THAT(bound->notes,
+              testing::Contains("the table is made anew: column `id`: the table has VARCHAR, the rows have BIGINT"));
   EXPECT_EQ(commit(*bound->store, 1, {students(0, 4)}), 4);
   EXPECT_EQ(value("SELECT count(*) || ' ' || any_value(typeof(id)) FROM students"), "4 BIGINT");
 }
 
 TEST_F(DuckdbStore, a_table_that_differs_is_a_problem_for_each_difference) {
-  run("CREATE TABLE students (id VARCHAR, must INTEGER NOT NULL, may INTEGER, with_default INTEGER NOT NULL DEFAULT 3)");
+  run("CREATE TABLE students (id VARCHAR, must INTEGER NOT NULL, may INTEGER, with_default INTEGER NOT NULL DEFAULT "
+      "3)");
   ASSERT_TRUE(bind());
-  EXPECT_THAT(problems_.text(), HasSubstr("p.yaml:10:5: duckdb:" + path_ + " table students: column `id`: the table has VARCHAR, the rows have BIGINT"));
+  EXPECT_THAT(problems_.text(), HasSubstr("p.yaml:10:5: duckdb:" + path_ +
+                                          " table students: column `id`: the table has VARCHAR, the rows have BIGINT"));
   EXPECT_THAT(problems_.text(), HasSubstr("column `Name`: the table has none of that name"));
-  EXPECT_THAT(problems_.text(), HasSubstr("column `must`: the table has INTEGER NOT NULL, the rows have no such column"));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("column `must`: the table has INTEGER NOT NULL, the rows have no such column"));
   EXPECT_EQ(problems_.size(), 3);
 }
 
@@ -296,7 +304,9 @@ TEST_F(DuckdbStore, a_contract_that_the_rows_do_not_meet_is_a_problem) {
   contract.columns[0].type = arrow::list(arrow::int32());
   contract.columns[1].name = "school";
   ASSERT_TRUE(bind("append", students(0, 1), contract));
-  EXPECT_THAT(problems_.text(), HasSubstr("column `id`: the contract has list<int32>, the rows have int64, and there is no cast between them"));
+  EXPECT_THAT(
+      problems_.text(),
+      HasSubstr("column `id`: the contract has list<int32>, the rows have int64, and there is no cast between them"));
   EXPECT_THAT(problems_.text(), HasSubstr("column `school` of the contract is not in the rows"));
   EXPECT_THAT(problems_.text(), HasSubstr("column `Name` of the rows is not in the contract"));
 }

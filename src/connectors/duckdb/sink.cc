@@ -40,12 +40,15 @@ class DuckdbSink : public StoreSink {
       for (const int64_t row : cast.refused) {
         if (!seen.insert(row).second) continue;
         const auto value = value_text(*values, row);
-        out.push_back({row, "cast", column.name, value, fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value)});
+        out.push_back(
+            {row, "cast", column.name, value,
+             fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value)});
       }
       if (column.nullable || values->null_count() == 0) continue;
       for (int64_t row = 0; row < values->length(); ++row) {
         if (!values->IsNull(row) || !seen.insert(row).second) continue;
-        out.push_back({row, "required", column.name, "", fmt::format("column `{}` of the table takes no NULL", column.name)});
+        out.push_back(
+            {row, "required", column.name, "", fmt::format("column `{}` of the table takes no NULL", column.name)});
       }
     }
     std::ranges::sort(out, {}, &Refusal::row);
@@ -62,11 +65,15 @@ class DuckdbSink : public StoreSink {
   Result<T> located(Result<T> result) const {
     if (result) return result;
     auto error = std::move(result).error();
-    error.where = error.where.empty() || error.where == target_.options.path ? target_.name() : target_.name() + ": " + error.where;
+    error.where = error.where.empty() || error.where == target_.options.path ? target_.name()
+                                                                             : target_.name() + ": " + error.where;
     return tl::unexpected(std::move(error));
   }
 
-  std::string key() const { return fmt::format("pipeline = {} AND sink = {}", query::quote_text(target_.pipeline), query::quote_text(target_.sink)); }
+  std::string key() const {
+    return fmt::format("pipeline = {} AND sink = {}", query::quote_text(target_.pipeline),
+                       query::quote_text(target_.sink));
+  }
 
   /// The value of a column of this sink's row in the table of epochs; 0 when there is none.
   Result<uint64_t> stored(query::Connection& connection, const std::string& column) const {
@@ -102,7 +109,10 @@ class DuckdbSink : public StoreSink {
 
   /// Inside the transaction.
   Result<int64_t> fill(query::Connection& connection, Epoch epoch, Segment& segment) const {
-    TRY(connection.run(fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR, sink VARCHAR, epoch UBIGINT, rows BIGINT, committed_at TIMESTAMP)", epochs_table)));
+    TRY(
+        connection.run(fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR, sink VARCHAR, epoch UBIGINT, rows "
+                                   "BIGINT, committed_at TIMESTAMP)",
+                                   epochs_table)));
     ASSIGN(const Epoch last, stored(connection, "epoch"));
     if (last > epoch) return segment.rows();
     if (last == epoch) {
@@ -122,8 +132,9 @@ class DuckdbSink : public StoreSink {
     ASSIGN(const int64_t after, count(connection));
     const int64_t rows = after - before;
     TRY(connection.run(fmt::format("DELETE FROM {} WHERE {}", epochs_table, key())));
-    TRY(connection.run(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, make_timestamp({}))", epochs_table, query::quote_text(target_.pipeline),
-                                   query::quote_text(target_.sink), epoch, rows, target_.env->now_us())));
+    TRY(connection.run(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, make_timestamp({}))", epochs_table,
+                                   query::quote_text(target_.pipeline), query::quote_text(target_.sink), epoch, rows,
+                                   target_.env->now_us())));
     return rows;
   }
 
@@ -133,8 +144,10 @@ class DuckdbSink : public StoreSink {
     TRY(connection.run(ddl.replace(0, 12, "CREATE TABLE IF NOT EXISTS")));
     if (target_.write == TableWrite::append) return {};
     const auto table = query::quote_name(target_.table);
-    // An index that was not used yet does not notice the DELETE, and calls the new rows duplicates (DuckDB 1.5.6); inserting nothing wakes it.
-    TRY(connection.run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} LIMIT 0", table, filled_columns(), filled_columns(), table)));
+    // An index that was not used yet does not notice the DELETE, and calls the new rows duplicates (DuckDB 1.5.6);
+    // inserting nothing wakes it.
+    TRY(connection.run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} LIMIT 0", table, filled_columns(),
+                                   filled_columns(), table)));
     return connection.run("DELETE FROM " + table);
   }
 
@@ -160,7 +173,8 @@ class DuckdbSink : public StoreSink {
       const auto& values = rows.column(column.input);
       ASSIGN(auto cast, cast_column(values, column.type));
       if (!cast.refused.empty()) {
-        return data_error("", fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value_text(*values, cast.refused.front())));
+        return data_error("", fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type),
+                                          value_text(*values, cast.refused.front())));
       }
       fields.push_back(arrow::field(column.name, column.type));
       columns.push_back(std::move(cast.column));
@@ -173,6 +187,8 @@ class DuckdbSink : public StoreSink {
 
 }  // namespace
 
-std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target) { return std::make_shared<DuckdbSink>(std::move(target)); }
+std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target) {
+  return std::make_shared<DuckdbSink>(std::move(target));
+}
 
 }  // namespace trommel

@@ -14,10 +14,10 @@ namespace trommel {
 enum class TableWrite { append, replace };
 
 struct DuckdbTarget {
-  query::Options options;   ///< of the file; it is opened for each use and closed after it
+  query::Options options;  ///< of the file; it is opened for each use and closed after it
   std::string table;
   TableWrite write = TableWrite::append;
-  bool recreate = false;    ///< replace a table whose columns are others
+  bool recreate = false;  ///< replace a table whose columns are others
   std::vector<TableColumn> columns;
   std::string pipeline, sink;  ///< whose epochs these are
   Env* env = nullptr;

@@ -45,16 +45,19 @@ bool widens(const arrow::DataType& from, const arrow::DataType& to) {
 
 }  // namespace
 
-std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::optional<Contract>& contract, const Place& place, Problems& problems) {
+std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::optional<Contract>& contract,
+                                        const Place& place, Problems& problems) {
   std::vector<TableColumn> out;
   if (!contract) {
-    for (int i = 0; i < input.num_fields(); ++i) out.push_back({input.field(i)->name(), input.field(i)->type(), true, i});
+    for (int i = 0; i < input.num_fields(); ++i)
+      out.push_back({input.field(i)->name(), input.field(i)->type(), true, i});
     return out;
   }
   std::vector<bool> used(static_cast<size_t>(input.num_fields()));
   for (const auto& column : contract->columns) {
     const auto& at = column.place.line > 0 ? column.place : place;
-    TableColumn wanted{column.name, column.type.value_or(nullptr), !column.rules.required, find_column(input, column.name)};
+    TableColumn wanted{column.name, column.type.value_or(nullptr), !column.rules.required,
+                       find_column(input, column.name)};
     if (wanted.input < 0) {
       if (contract->missing == MissingColumns::fail || column.rules.required) {
         problems.add(at, fmt::format("column `{}` of the contract is not in the rows", column.name));
@@ -66,8 +69,9 @@ std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::o
       const auto& type = input.field(wanted.input)->type();
       if (!wanted.type) wanted.type = type;
       if (!can_cast(*type, *wanted.type)) {
-        problems.add(at, fmt::format("column `{}`: the contract has {}, the rows have {}, and there is no cast between them", column.name,
-                                     type_name(*wanted.type), type_name(*type)));
+        problems.add(
+            at, fmt::format("column `{}`: the contract has {}, the rows have {}, and there is no cast between them",
+                            column.name, type_name(*wanted.type), type_name(*type)));
       }
     }
     out.push_back(std::move(wanted));
@@ -77,7 +81,8 @@ std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::o
     const auto& field = *input.field(i);
     if (contract->extra == ExtraColumns::keep) out.push_back({field.name(), field.type(), true, i});
     if (contract->extra == ExtraColumns::fail) {
-      problems.add(place, fmt::format("column `{}` of the rows is not in the contract", field.name()), "`extra: keep` or `extra: drop` in the contract allows it");
+      problems.add(place, fmt::format("column `{}` of the rows is not in the contract", field.name()),
+                   "`extra: keep` or `extra: drop` in the contract allows it");
     }
   }
   return out;
@@ -87,21 +92,25 @@ std::string create_table(const std::string& table, const std::vector<TableColumn
   std::string out = fmt::format("CREATE TABLE {} (", query::quote_name(table));
   for (size_t i = 0; i < columns.size(); ++i) {
     const auto& column = columns[i];
-    out += fmt::format("{}{} {}{}", i ? ", " : "", query::quote_name(column.name), duckdb_type(*column.type), column.nullable ? "" : " NOT NULL");
+    out += fmt::format("{}{} {}{}", i ? ", " : "", query::quote_name(column.name), duckdb_type(*column.type),
+                       column.nullable ? "" : " NOT NULL");
   }
   return out + ")";
 }
 
-Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connection& connection, const std::string& table) {
-  ASSIGN(const auto batches, connection.all(fmt::format(
-                                 "SELECT column_name, data_type, is_nullable, column_default IS NOT NULL FROM duckdb_columns() "
-                                 "WHERE database_name = current_database() AND schema_name = 'main' AND lower(table_name) = lower({}) ORDER BY column_index",
-                                 query::quote_text(table))));
+Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connection& connection,
+                                                                const std::string& table) {
+  ASSIGN(const auto batches,
+         connection.all(
+             fmt::format("SELECT column_name, data_type, is_nullable, column_default IS NOT NULL FROM duckdb_columns() "
+                         "WHERE database_name = current_database() AND schema_name = 'main' AND lower(table_name) = "
+                         "lower({}) ORDER BY column_index",
+                         query::quote_text(table))));
   std::vector<StoredColumn> out;
   for (const auto& rows : batches) {
     for (int64_t row = 0; row < rows->num_rows(); ++row) {
-      out.push_back({value_text(*rows->column(0), row), value_text(*rows->column(1), row), value_text(*rows->column(2), row) == "true",
-                     value_text(*rows->column(3), row) == "true"});
+      out.push_back({value_text(*rows->column(0), row), value_text(*rows->column(1), row),
+                     value_text(*rows->column(2), row) == "true", value_text(*rows->column(3), row) == "true"});
     }
   }
   if (out.empty()) return std::optional<std::vector<StoredColumn>>();
@@ -123,13 +132,16 @@ std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const s
     if (type && (same_type(*type->type, *column.type) || widens(*column.type, *type->type))) {
       column.type = type->type;
     } else {
-      differences.push_back(fmt::format("column `{}`: the table has {}, the rows have {}", column.name, found->type, duckdb_type(*column.type)));
+      differences.push_back(fmt::format("column `{}`: the table has {}, the rows have {}", column.name, found->type,
+                                        duckdb_type(*column.type)));
     }
   }
   for (const auto& there : stored) {
-    const bool filled = std::ranges::any_of(columns, [&](const TableColumn& column) { return lower(column.name) == lower(there.name); });
+    const bool filled = std::ranges::any_of(
+        columns, [&](const TableColumn& column) { return lower(column.name) == lower(there.name); });
     if (!filled && !there.nullable && !there.has_default) {
-      differences.push_back(fmt::format("column `{}`: the table has {} NOT NULL, the rows have no such column", there.name, there.type));
+      differences.push_back(
+          fmt::format("column `{}`: the table has {} NOT NULL, the rows have no such column", there.name, there.type));
     }
   }
   return differences;

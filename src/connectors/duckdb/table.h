@@ -1,4 +1,5 @@
-// The table that rows go into: its columns as they are wanted, its DDL, and what keeps a table that is there from taking the rows.
+// The table that rows go into: its columns as they are wanted, its DDL, and what keeps a table that is there from
+// taking the rows.
 #pragma once
 
 #include <optional>
@@ -27,16 +28,18 @@ struct StoredColumn {
 };
 
 /// The columns that rows of `input` need, by the contract where there is one; what does not fit goes to `problems`.
-std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::optional<Contract>& contract, const Place& place, Problems& problems);
+std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::optional<Contract>& contract,
+                                        const Place& place, Problems& problems);
 
 /// `CREATE TABLE "t" ("a" BIGINT NOT NULL, ...)`.
 std::string create_table(const std::string& table, const std::vector<TableColumn>& columns);
 
 /// The columns of `table` in the file behind `connection`; nothing when there is no such table.
-Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connection& connection, const std::string& table);
+Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connection& connection,
+                                                                const std::string& table);
 
-/// Fits `columns` to the table that is there: wider types of the table are taken over, its NOT NULL too. Returns the differences that cannot be bridged,
-/// each a sentence: column `x`: the table has BIGINT, the rows have VARCHAR.
+/// Fits `columns` to the table that is there: wider types of the table are taken over, its NOT NULL too. Returns the
+/// differences that cannot be bridged, each a sentence: column `x`: the table has BIGINT, the rows have VARCHAR.
 std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const std::vector<StoredColumn>& stored);
 
 }  // namespace trommel

@@ -1,4 +1,5 @@
-// Runs the SELECT over one batch at a time. A statement is prepared once; the rows under the stream's name are exchanged.
+// Runs the SELECT over one batch at a time. A statement is prepared once; the rows under the stream's name are
+// exchanged.
 #include <algorithm>
 #include <numeric>
 
@@ -10,11 +11,13 @@
 namespace trommel {
 namespace {
 
-/// So many failing rows in one batch are hunted by halving; a batch with more is tried row by row, which costs the same for any number of them.
+/// So many failing rows in one batch are hunted by halving; a batch with more is tried row by row, which costs the same
+/// for any number of them.
 constexpr int failures_worth_halving = 16;
 /// What the optimiser is told to expect of a batch.
 constexpr int64_t usual_rows = 65536;
-/// A result is handed on only once it is whole, since a failure in its midst would double rows. One that grows beyond this is made of fewer rows at a time.
+/// A result is handed on only once it is whole, since a failure in its midst would double rows. One that grows beyond
+/// this is made of fewer rows at a time.
 constexpr size_t result_bytes = 64 << 20;
 constexpr size_t result_bytes_of_one_row = 1 << 30;
 
@@ -172,8 +175,8 @@ class RowByRow : public Transform {
     if (!batch.positions.known()) return {};
     const auto here = batch.positions.from(from);
     // As many, in order and each once: all of them.
-    const bool all = static_cast<int64_t>(of_rows.size()) == count && of_rows.front() == 0 && of_rows.back() == count - 1 &&
-                     std::adjacent_find(of_rows.begin(), of_rows.end()) == of_rows.end();
+    const bool all = static_cast<int64_t>(of_rows.size()) == count && of_rows.front() == 0 &&
+                     of_rows.back() == count - 1 && std::adjacent_find(of_rows.begin(), of_rows.end()) == of_rows.end();
     return all ? here : here.select(of_rows);
   }
 
@@ -210,6 +213,8 @@ class RowByRow : public Transform {
 
 }  // namespace
 
-Result<std::unique_ptr<Transform>> make_row_by_row(std::shared_ptr<const SqlProgram> program) { return RowByRow::make(std::move(program)); }
+Result<std::unique_ptr<Transform>> make_row_by_row(std::shared_ptr<const SqlProgram> program) {
+  return RowByRow::make(std::move(program));
+}
 
 }  // namespace trommel

@@ -39,7 +39,8 @@ std::string word_for(const std::string& name) {
 
 class Judge {
  public:
-  /// Whether the rows of `node` are the stream's, row by row (true), or have nothing to do with it (false). Nothing: neither.
+  /// Whether the rows of `node` are the stream's, row by row (true), or have nothing to do with it (false). Nothing:
+  /// neither.
   std::optional<bool> reads(const LogicalNode& node) {
     if (same_word(node.name, query::stream_function)) return true;
     if (node.name == "CTE") return cte(node);
@@ -47,8 +48,8 @@ class Judge {
     if (node.name == "PROJECTION" || node.name == "FILTER" || node.name == "UNNEST") {
       return node.children.size() == 1 ? reads(node.children[0]) : anything_else(node);
     }
-    if (node.name == "CROSS_PRODUCT" || node.name == "COMPARISON_JOIN" || node.name == "ANY_JOIN" || node.name == "ASOF_JOIN" || node.name == "DELIM_JOIN" ||
-        node.name == "DEPENDENT_JOIN") {
+    if (node.name == "CROSS_PRODUCT" || node.name == "COMPARISON_JOIN" || node.name == "ANY_JOIN" ||
+        node.name == "ASOF_JOIN" || node.name == "DELIM_JOIN" || node.name == "DEPENDENT_JOIN") {
       return node.children.size() == 2 ? join(node) : anything_else(node);
     }
     return anything_else(node);
@@ -86,7 +87,9 @@ class Judge {
     const auto& type = node.of("Join Type");
     const bool plain = node.name == "COMPARISON_JOIN" || node.name == "ANY_JOIN";
     if (node.name == "CROSS_PRODUCT" || (plain && type == "INNER")) return true;
-    if (*left && (type == "INNER" || type == "LEFT" || type == "SEMI" || type == "ANTI" || type == "MARK" || type == "SINGLE")) return true;
+    if (*left &&
+        (type == "INNER" || type == "LEFT" || type == "SEMI" || type == "ANTI" || type == "MARK" || type == "SINGLE"))
+      return true;
     if (*right && plain && type == "RIGHT") return true;
     return no(fmt::format("the join ({}) keeps rows of the other side", type));
   }

@@ -20,15 +20,18 @@ struct SqlConfig {
 };
 
 const Spec<SqlConfig>& sql_spec() {
-  static const auto spec = Spec<SqlConfig>("sql", "Makes rows by a SELECT in DuckDB's SQL, over streams and reference tables")
-                               .field("sql", &SqlConfig::sql, "one SELECT; the names in FROM are sources, transforms and tables",
-                                      {.example = "SELECT * FROM flights WHERE dep_delay > 60", .required = true})
-                               .scalar_is("sql")
-                               .description(
-                                   "A SELECT that looks at one row at a time (columns, WHERE, unnest, joins with `tables:`) works batch by batch, and its rows "
-                                   "keep where they came from. Anything else (GROUP BY, DISTINCT, ORDER BY, LIMIT, window functions, joins of streams) waits for "
-                                   "its whole input. `plan` says which it is and why. A row on which the SQL fails is a reject.")
-                               .example("sql: SELECT upper(carrier) AS carrier, dep_delay FROM flights WHERE dep_delay IS NOT NULL");
+  static const auto spec =
+      Spec<SqlConfig>("sql", "Makes rows by a SELECT in DuckDB's SQL, over streams and reference tables")
+          .field("sql", &SqlConfig::sql, "one SELECT; the names in FROM are sources, transforms and tables",
+                 {.example = "SELECT * FROM flights WHERE dep_delay > 60", .required = true})
+          .scalar_is("sql")
+          .description(
+              "A SELECT that looks at one row at a time (columns, WHERE, unnest, joins with `tables:`) works batch by "
+              "batch, and its rows "
+              "keep where they came from. Anything else (GROUP BY, DISTINCT, ORDER BY, LIMIT, window functions, joins "
+              "of streams) waits for "
+              "its whole input. `plan` says which it is and why. A row on which the SQL fails is a reject.")
+          .example("sql: SELECT upper(carrier) AS carrier, dep_delay FROM flights WHERE dep_delay IS NOT NULL");
   return spec;
 }
 
@@ -44,7 +47,9 @@ const Place& place_of(const Node& settings) {
 }
 
 /// The text itself is at fault, or (nothing) the outside.
-bool is_problem(const Error& error) { return error.domain == Error::Domain::config || error.domain == Error::Domain::data; }
+bool is_problem(const Error& error) {
+  return error.domain == Error::Domain::config || error.domain == Error::Domain::data;
+}
 
 /// The mistake into `problems`, or the error back when it is none of the text's.
 Result<> report(Error error, const Node& settings, Problems& problems) {
@@ -53,7 +58,8 @@ Result<> report(Error error, const Node& settings, Problems& problems) {
   return {};
 }
 
-Result<std::vector<std::string>> inputs(const Node& settings, const std::vector<std::string>& candidates, const BindContext& context, Problems& problems) {
+Result<std::vector<std::string>> inputs(const Node& settings, const std::vector<std::string>& candidates,
+                                        const BindContext& context, Problems& problems) {
   const size_t before = problems.size();
   const auto config = sql_spec().parse(settings, problems);
   if (problems.size() != before) return std::vector<std::string>{};
@@ -72,7 +78,8 @@ Result<std::vector<std::string>> inputs(const Node& settings, const std::vector<
       found.push_back(*stream);
     } else if (std::ranges::none_of(context.tables, is_name, [](const auto& table) { return table.first; })) {
       const auto near = did_you_mean(name, known);
-      problems.add(place_of(settings), fmt::format("`sql`: FROM names `{}`, which is no source, transform or table", name),
+      problems.add(place_of(settings),
+                   fmt::format("`sql`: FROM names `{}`, which is no source, transform or table", name),
                    near.empty() ? "" : fmt::format("did you mean `{}`?", near));
     }
   }
@@ -85,7 +92,8 @@ Result<std::vector<std::string>> inputs(const Node& settings, const std::vector<
 /// Binds one text.
 class Binder {
  public:
-  Binder(std::string sql, const std::vector<InputInfo>& inputs, const BindContext& context) : sql_(std::move(sql)), inputs_(inputs), context_(context) {}
+  Binder(std::string sql, const std::vector<InputInfo>& inputs, const BindContext& context)
+      : sql_(std::move(sql)), inputs_(inputs), context_(context) {}
 
   Result<BoundTransform> bind() {
     ASSIGN(const auto database, context_.database());
@@ -135,7 +143,8 @@ class Binder {
     ASSIGN(const auto names, query::table_names(*connection_, sql_));
     std::vector<ReferenceTable> out;
     for (const auto& [name, table] : context_.tables) {
-      if (std::ranges::any_of(names, [&, key = lower(name)](const std::string& other) { return lower(other) == key; })) out.push_back(table);
+      if (std::ranges::any_of(names, [&, key = lower(name)](const std::string& other) { return lower(other) == key; }))
+        out.push_back(table);
     }
     return out;
   }
@@ -145,8 +154,10 @@ class Binder {
     for (const auto& field : schema.fields()) {
       const auto [other, fresh] = seen.emplace(lower(field->name()), field->name());
       if (fresh) continue;
-      return config_error("", other->second == field->name() ? fmt::format("two columns are named `{}`", field->name())
-                                                             : fmt::format("the columns `{}` and `{}` differ in case alone", other->second, field->name()),
+      return config_error("",
+                          other->second == field->name() ? fmt::format("two columns are named `{}`", field->name())
+                                                         : fmt::format("the columns `{}` and `{}` differ in case alone",
+                                                                       other->second, field->name()),
                           "give one another name with AS, or leave it out with EXCLUDE");
     }
     return {};
@@ -172,7 +183,8 @@ class Binder {
     ASSIGN(const auto statement, connection_->prepare(carried));
     auto wanted = program.schema->fields();
     wanted.push_back(arrow::field(column, arrow::int64()));
-    if (!statement->schema()->Equals(arrow::schema(wanted), false)) return config_error("", "the columns change when the row's number is carried along");
+    if (!statement->schema()->Equals(arrow::schema(wanted), false))
+      return config_error("", "the columns change when the row's number is carried along");
     program.sql = std::move(carried);
     program.row_column = std::move(column);
     return {};
@@ -184,7 +196,8 @@ class Binder {
   std::unique_ptr<query::Connection> connection_;
 };
 
-Result<BoundTransform> bind(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext& context, Problems& problems) {
+Result<BoundTransform> bind(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext& context,
+                            Problems& problems) {
   const size_t before = problems.size();
   const auto config = sql_spec().parse(settings, problems);
   if (problems.size() != before) return BoundTransform{};

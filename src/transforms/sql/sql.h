@@ -1,5 +1,5 @@
-// sql: a SELECT over streams and reference tables, by DuckDB. Where every row can be looked at alone it streams batch by batch, else it waits for its
-// whole input. docs/guide/sql.md says which text does what.
+// sql: a SELECT over streams and reference tables, by DuckDB. Where every row can be looked at alone it streams batch
+// by batch, else it waits for its whole input. docs/guide/sql.md says which text does what.
 #pragma once
 
 #include "component/component.h"

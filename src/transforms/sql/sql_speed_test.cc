@@ -1,4 +1,5 @@
-// How fast SQL runs row by row. Run by hand, on a release build: transforms_sql_test --gtest_also_run_disabled_tests --gtest_filter=*Speed*
+// How fast SQL runs row by row. Run by hand, on a release build: transforms_sql_test --gtest_also_run_disabled_tests
+// --gtest_filter=*Speed*
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -43,13 +44,16 @@ Rows make_rows(int64_t count) {
     const auto r = random();
     good = good && id.Append(i).ok() && k.Append(static_cast<int32_t>(r % 1000)).ok();
     good = good && (r % 97 == 0 ? price.AppendNull() : price.Append(static_cast<double>(r >> 40) / 100)).ok();
-    good = good && name.Append(fmt::format("customer-{}", (r >> 20) % 200000)).ok() && ts.Append(1700000000000000 + i * 1000).ok();
+    good = good && name.Append(fmt::format("customer-{}", (r >> 20) % 200000)).ok() &&
+           ts.Append(1700000000000000 + i * 1000).ok();
   }
   EXPECT_TRUE(good);
-  const auto schema = arrow::schema({arrow::field("id", arrow::int64()), arrow::field("k", arrow::int32()), arrow::field("price", arrow::float64()),
-                                     arrow::field("name", arrow::utf8()), arrow::field("ts", arrow::timestamp(arrow::TimeUnit::MICRO))});
+  const auto schema = arrow::schema({arrow::field("id", arrow::int64()), arrow::field("k", arrow::int32()),
+                                     arrow::field("price", arrow::float64()), arrow::field("name", arrow::utf8()),
+                                     arrow::field("ts", arrow::timestamp(arrow::TimeUnit::MICRO))});
   return arrow::RecordBatch::Make(schema, count,
-                                  {id.Finish().ValueOrDie(), k.Finish().ValueOrDie(), price.Finish().ValueOrDie(), name.Finish().ValueOrDie(), ts.Finish().ValueOrDie()});
+                                  {id.Finish().ValueOrDie(), k.Finish().ValueOrDie(), price.Finish().ValueOrDie(),
+                                   name.Finish().ValueOrDie(), ts.Finish().ValueOrDie()});
 }
 
 ReferenceTable categories(int64_t count) {
@@ -57,8 +61,11 @@ ReferenceTable categories(int64_t count) {
   return {"dim", schema, [schema, count](const std::function<Result<>(const Batch&)>& take) {
             arrow::Int32Builder k;
             arrow::StringBuilder cat;
-            for (int64_t i = 0; i < count; ++i) EXPECT_TRUE(k.Append(static_cast<int32_t>(i)).ok() && cat.Append(fmt::format("cat-{}", i % 17)).ok());
-            return take({arrow::RecordBatch::Make(schema, count, {k.Finish().ValueOrDie(), cat.Finish().ValueOrDie()}), {}, nullptr});
+            for (int64_t i = 0; i < count; ++i)
+              EXPECT_TRUE(k.Append(static_cast<int32_t>(i)).ok() && cat.Append(fmt::format("cat-{}", i % 17)).ok());
+            return take({arrow::RecordBatch::Make(schema, count, {k.Finish().ValueOrDie(), cat.Finish().ValueOrDie()}),
+                         {},
+                         nullptr});
           }};
 }
 
@@ -76,7 +83,9 @@ Speed run_lanes(const BoundTransform& bound, const Rows& rows, int64_t batch_row
       ASSERT_TRUE(transform) << transform.error().text();
       Count count;
       for (int64_t at = 0; at < rows->num_rows(); at += batch_rows) {
-        const auto done = (*transform)->push(0, {rows->Slice(at, batch_rows), places ? Positions::run(at) : Positions(), nullptr}, count);
+        const auto done =
+            (*transform)
+                ->push(0, {rows->Slice(at, batch_rows), places ? Positions::run(at) : Positions(), nullptr}, count);
         ASSERT_TRUE(done) << done.error().text();
       }
       EXPECT_EQ(count.rows + count.left_out, rows->num_rows());
@@ -98,10 +107,15 @@ TEST(Speed, DISABLED_row_by_row) {
   // COLUMNS by a pattern is how a text loses its rows' places: the same columns, no row number carried.
   for (const auto& [what, sql, lookup] : std::vector<Text>{
            {"project + filter", "SELECT id, price * 1.2 AS gross, name, ts FROM s WHERE k < 900", 1},
-           {"project + filter, no places", "SELECT id, price * 1.2 AS gross, COLUMNS('^(name|ts)$') FROM s WHERE k < 900", 1},
-           {"project + filter + lookup of 1000", "SELECT id, price * 1.2 AS gross, name, cat FROM s LEFT JOIN dim USING (k) WHERE k < 900", 1000},
-           {"the same, no places", "SELECT id, price * 1.2 AS gross, COLUMNS('^name$'), cat FROM s LEFT JOIN dim USING (k) WHERE k < 900", 1000},
-           {"project + filter + lookup of 1000000", "SELECT id, price * 1.2 AS gross, name, cat FROM s LEFT JOIN dim USING (k) WHERE k < 900", 1000000}}) {
+           {"project + filter, no places",
+            "SELECT id, price * 1.2 AS gross, COLUMNS('^(name|ts)$') FROM s WHERE k < 900", 1},
+           {"project + filter + lookup of 1000",
+            "SELECT id, price * 1.2 AS gross, name, cat FROM s LEFT JOIN dim USING (k) WHERE k < 900", 1000},
+           {"the same, no places",
+            "SELECT id, price * 1.2 AS gross, COLUMNS('^name$'), cat FROM s LEFT JOIN dim USING (k) WHERE k < 900",
+            1000},
+           {"project + filter + lookup of 1000000",
+            "SELECT id, price * 1.2 AS gross, name, cat FROM s LEFT JOIN dim USING (k) WHERE k < 900", 1000000}}) {
     for (const int lanes : {1, 2}) {
       for (const int threads : {1, 2}) {
         if (lookup > 1000 && (lanes == 2 || threads == 2)) continue;
@@ -124,7 +138,10 @@ TEST(Speed, DISABLED_row_by_row) {
           std::ranges::sort(runs, {}, &Speed::processor);
           line += fmt::format(" {:5.1f}/{:4.1f}", runs[1].processor, std::ranges::max(runs, {}, &Speed::wall).wall);
         }
-        fmt::print("{:38} lanes {} duckdb threads {} Mrows per processor second/per second, batches of 2k 8k 16k 64k 256k: {}\n", what, lanes, threads, line);
+        fmt::print(
+            "{:38} lanes {} duckdb threads {} Mrows per processor second/per second, batches of 2k 8k 16k 64k 256k: "
+            "{}\n",
+            what, lanes, threads, line);
         std::fflush(stdout);
       }
     }

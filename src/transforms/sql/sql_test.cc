@@ -42,7 +42,9 @@ class Kept : public Outlet {
   void misfit(const Block&, Misfit) override { FAIL(); }
 
   /// What came in, as the equation of a transform has it.
-  int64_t accounted() const { return rows + filtered_rows + static_cast<int64_t>(rejects.size()) - expanded_rows + combined_in - combined_out; }
+  int64_t accounted() const {
+    return rows + filtered_rows + static_cast<int64_t>(rejects.size()) - expanded_rows + combined_in - combined_out;
+  }
 
   std::vector<Batch> batches;
   std::vector<Refusal> rejects;
@@ -51,8 +53,9 @@ class Kept : public Outlet {
 };
 
 Schema stream_schema() {
-  return arrow::schema({arrow::field("id", arrow::int64()), arrow::field("k", arrow::int32()), arrow::field("x", arrow::float64()),
-                        arrow::field("t", arrow::utf8()), arrow::field("l", arrow::list(arrow::field("item", arrow::int32())))});
+  return arrow::schema({arrow::field("id", arrow::int64()), arrow::field("k", arrow::int32()),
+                        arrow::field("x", arrow::float64()), arrow::field("t", arrow::utf8()),
+                        arrow::field("l", arrow::list(arrow::field("item", arrow::int32())))});
 }
 
 /// id counts up from 0, the rest is drawn; about a tenth is NULL, lists may be empty.
@@ -70,7 +73,8 @@ Rows stream_rows(int64_t count, unsigned seed) {
     check(id.Append(i));
     check(null() ? k.AppendNull() : k.Append(static_cast<int32_t>(random() % 12)));
     check(null() ? x.AppendNull() : x.Append(static_cast<double>(random() % 1000) / 4));
-    check(null() ? t.AppendNull() : t.Append(fmt::format("{}text of some length {}", random() % 2 ? "A" : "b", random() % 40)));
+    check(null() ? t.AppendNull()
+                 : t.Append(fmt::format("{}text of some length {}", random() % 2 ? "A" : "b", random() % 40)));
     if (null()) {
       check(l.AppendNull());
       continue;
@@ -79,7 +83,8 @@ Rows stream_rows(int64_t count, unsigned seed) {
     for (unsigned n = random() % 4; n > 0; --n) check(items->Append(static_cast<int32_t>(random() % 5)));
   }
   return arrow::RecordBatch::Make(stream_schema(), count,
-                                  {id.Finish().ValueOrDie(), k.Finish().ValueOrDie(), x.Finish().ValueOrDie(), t.Finish().ValueOrDie(), l.Finish().ValueOrDie()});
+                                  {id.Finish().ValueOrDie(), k.Finish().ValueOrDie(), x.Finish().ValueOrDie(),
+                                   t.Finish().ValueOrDie(), l.Finish().ValueOrDie()});
 }
 
 /// A lookup: some keys of the stream are missing, one comes twice, one is NULL.
@@ -94,13 +99,16 @@ Rows lookup_rows() {
     EXPECT_TRUE(low.Append(static_cast<int64_t>(i) * 7).ok());
   }
   EXPECT_TRUE(k.AppendNull().ok() && name.Append("nobody").ok() && low.Append(1000).ok());
-  const auto schema = arrow::schema({arrow::field("k", arrow::int32()), arrow::field("name", arrow::utf8()), arrow::field("low", arrow::int64())});
-  return arrow::RecordBatch::Make(schema, static_cast<int64_t>(keys.size()) + 1, {k.Finish().ValueOrDie(), name.Finish().ValueOrDie(), low.Finish().ValueOrDie()});
+  const auto schema = arrow::schema(
+      {arrow::field("k", arrow::int32()), arrow::field("name", arrow::utf8()), arrow::field("low", arrow::int64())});
+  return arrow::RecordBatch::Make(schema, static_cast<int64_t>(keys.size()) + 1,
+                                  {k.Finish().ValueOrDie(), name.Finish().ValueOrDie(), low.Finish().ValueOrDie()});
 }
 
 ReferenceTable lookup_table() {
   const auto rows = lookup_rows();
-  return {"ref", rows->schema(), [rows](const std::function<Result<>(const Batch&)>& take) { return take({rows, {}, nullptr}); }};
+  return {"ref", rows->schema(),
+          [rows](const std::function<Result<>(const Batch&)>& take) { return take({rows, {}, nullptr}); }};
 }
 
 class Sql : public testing::Test {
@@ -214,11 +222,16 @@ const Case cases[] = {
     {"SELECT id, x > (SELECT avg(low) FROM ref) AS above FROM s", Way::streams},
     {"WITH big AS (SELECT * FROM s WHERE x > 50) SELECT id, name FROM big LEFT JOIN ref USING (k)", Way::streams},
     {"WITH s AS (SELECT id, k FROM s) SELECT id FROM s WHERE k = 1", Way::streams},
-    {"WITH a AS MATERIALIZED (SELECT id, k FROM s), b AS (SELECT id FROM a WHERE k > 2) SELECT id FROM b", Way::streams},
-    {"WITH top AS (SELECT k, max(low) AS low FROM ref GROUP BY k) SELECT id, top.low FROM s JOIN top USING (k)", Way::streams},
-    {"WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT id, i FROM s JOIN n ON s.k = n.i", Way::streams},
+    {"WITH a AS MATERIALIZED (SELECT id, k FROM s), b AS (SELECT id FROM a WHERE k > 2) SELECT id FROM b",
+     Way::streams},
+    {"WITH top AS (SELECT k, max(low) AS low FROM ref GROUP BY k) SELECT id, top.low FROM s JOIN top USING (k)",
+     Way::streams},
+    {"WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT id, i FROM s JOIN n ON s.k "
+     "= n.i",
+     Way::streams},
     {"SELECT id FROM (SELECT id, y FROM (SELECT id, k * 2 AS y FROM s) WHERE y > 4) AS q WHERE y < 20", Way::streams},
-    {"SELECT id, list_transform(l, e -> e * 2) AS l2, list_sum(l) AS total, {'a': k, 'b': t} AS both FROM s", Way::streams},
+    {"SELECT id, list_transform(l, e -> e * 2) AS l2, list_sum(l) AS total, {'a': k, 'b': t} AS both FROM s",
+     Way::streams},
     {"SELECT id, COLUMNS(* EXCLUDE (id))::VARCHAR FROM s", Way::streams},
     {"SELECT id, greatest(*COLUMNS(* EXCLUDE (t, l, x, k))) AS g, hash(*COLUMNS(*)) AS h FROM s", Way::streams},
     {"SELECT id, COLUMNS('^[kx]$') FROM s", Way::streams_without_places},
@@ -259,8 +272,10 @@ const Case cases[] = {
     {"SELECT id FROM s EXCEPT SELECT low FROM ref", Way::waits},
     {"WITH a AS (SELECT id FROM s) SELECT a.id FROM a JOIN a b USING (id)", Way::waits},
     {"WITH a AS (SELECT id FROM s) SELECT id FROM a UNION ALL SELECT id FROM a", Way::waits},
-    {"WITH RECURSIVE n AS (SELECT min(id) AS i FROM s UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT i FROM n", Way::waits},
-    {"WITH RECURSIVE n AS (SELECT id AS i FROM s WHERE id < 2 UNION SELECT i + 1 FROM n WHERE i < 4) SELECT i FROM n", Way::waits},
+    {"WITH RECURSIVE n AS (SELECT min(id) AS i FROM s UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT i FROM n",
+     Way::waits},
+    {"WITH RECURSIVE n AS (SELECT id AS i FROM s WHERE id < 2 UNION SELECT i + 1 FROM n WHERE i < 4) SELECT i FROM n",
+     Way::waits},
     {"PIVOT s ON k IN (1, 2) USING count(*) GROUP BY t", Way::waits},
     {"UNPIVOT (SELECT id, k, x::INT AS x FROM s) ON k, x", Way::streams_without_places},
     {"SELECT id, q.r IS NULL AS no FROM s, (SELECT random() AS r) q", Way::waits},
@@ -279,7 +294,8 @@ TEST_P(SameAsAlone, whatever_the_batches) {
   const auto& [sql, way] = GetParam();
   const auto bound = bind(sql);
   ASSERT_TRUE(problems_.empty()) << problems_.text();
-  EXPECT_EQ(bound.shape, way == Way::waits ? Shape::whole_input : Shape::row_by_row) << testing::PrintToString(bound.notes);
+  EXPECT_EQ(bound.shape, way == Way::waits ? Shape::whole_input : Shape::row_by_row)
+      << testing::PrintToString(bound.notes);
   EXPECT_EQ(bound.keeps_positions, way == Way::streams) << testing::PrintToString(bound.notes);
   for (const auto& [count, batch_rows] : std::map<int64_t, int64_t>{{60, 1}, {300, 7}, {5000, 2048}, {0, 1}}) {
     SCOPED_TRACE(fmt::format("{} rows in batches of {}", count, batch_rows));
@@ -302,20 +318,24 @@ TEST_P(SameAsAlone, whatever_the_batches) {
     const int id = bound.schema->GetFieldIndex("id");
     for (const auto& batch : kept.batches) {
       for (int64_t i = 0; id >= 0 && i < batch.size(); ++i) {
-        ASSERT_EQ(batch.positions.at(i), 1000 + static_cast<const arrow::Int64Array&>(*batch.rows->column(id)).Value(i));
+        ASSERT_EQ(batch.positions.at(i),
+                  1000 + static_cast<const arrow::Int64Array&>(*batch.rows->column(id)).Value(i));
       }
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SameAsAlone, testing::ValuesIn(cases), [](const auto& one) { return fmt::format("n{}", one.index); });
+INSTANTIATE_TEST_SUITE_P(All, SameAsAlone, testing::ValuesIn(cases),
+                         [](const auto& one) { return fmt::format("n{}", one.index); });
 
-// ---- rows that fail ------------------------------------------------------------------------------------------------------------------------------
+// ---- rows that fail
+// ------------------------------------------------------------------------------------------------------------------------------
 
 Rows texts(const std::vector<std::string>& values) {
   arrow::StringBuilder t;
   for (const auto& value : values) EXPECT_TRUE(t.Append(value).ok());
-  return arrow::RecordBatch::Make(arrow::schema({arrow::field("t", arrow::utf8())}), static_cast<int64_t>(values.size()), {t.Finish().ValueOrDie()});
+  return arrow::RecordBatch::Make(arrow::schema({arrow::field("t", arrow::utf8())}),
+                                  static_cast<int64_t>(values.size()), {t.Finish().ValueOrDie()});
 }
 
 TEST_F(Sql, a_row_that_fails_is_rejected_alone) {
@@ -357,7 +377,8 @@ TEST_F(Sql, a_failure_of_the_lookup_blames_no_row) {
   const auto done = run(bound, stream_rows(50, 1), 50, kept);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().domain, Error::Domain::config);
-  EXPECT_THAT(done.error().text(), HasSubstr("the SQL fails without any row of the stream: Could not convert string 'name 0'"));
+  EXPECT_THAT(done.error().text(),
+              HasSubstr("the SQL fails without any row of the stream: Could not convert string 'name 0'"));
   EXPECT_THAT(kept.rejects, IsEmpty());
 }
 
@@ -393,7 +414,9 @@ class SqlInLittleMemory : public Sql {
 };
 
 TEST_F(SqlInLittleMemory, running_out_of_it_ends_the_run_and_blames_no_row) {
-  for (const std::string sql : {"SELECT list(t ORDER BY x) AS all_texts, list(id) AS ids FROM s GROUP BY k, id, t", "SELECT s.id, a.list FROM s, (SELECT i % 3 AS i, list(i) AS list FROM range(10000000) r(i) GROUP BY ALL) a"}) {
+  for (const std::string sql :
+       {"SELECT list(t ORDER BY x) AS all_texts, list(id) AS ids FROM s GROUP BY k, id, t",
+        "SELECT s.id, a.list FROM s, (SELECT i % 3 AS i, list(i) AS list FROM range(10000000) r(i) GROUP BY ALL) a"}) {
     const auto bound = bind(sql);
     ASSERT_TRUE(problems_.empty()) << problems_.text();
     Kept kept;
@@ -405,7 +428,8 @@ TEST_F(SqlInLittleMemory, running_out_of_it_ends_the_run_and_blames_no_row) {
   }
 }
 
-// ---- binding ---------------------------------------------------------------------------------------------------------------------------------------
+// ---- binding
+// ---------------------------------------------------------------------------------------------------------------------------------------
 
 TEST_F(Sql, finds_its_inputs_in_the_parsed_text) {
   EXPECT_THAT(inputs("SELECT * FROM s, ref"), ElementsAre("s"));
@@ -428,27 +452,32 @@ TEST_P(Mistakes, are_problems_at_the_place_of_the_text) {
   EXPECT_THAT(problems_.text(), HasSubstr("p.yaml:3:7: "));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Mistakes,
-                         testing::Values(Mistake{"SELECT * FROM oter", "FROM names `oter`, which is no source, transform or table (did you mean `other`?)"},
-                                         Mistake{"SELECT 1 AS one", "FROM names no source or transform"}, Mistake{"SELECT * FROM", "syntax error"},
-                                         Mistake{"SELECT nothing FROM s", "Referenced column \"nothing\" not found"},
-                                         Mistake{"SELECT id, k AS id FROM s", "two columns are named `id`"},
-                                         Mistake{"SELECT id, k AS ID FROM s", "the columns `id` and `ID` differ in case alone"},
-                                         Mistake{"SELECT INTERVAL 1 DAY AS d FROM s", "column `d` is INTERVAL"},
-                                         Mistake{"SELECT id FROM s WHERE k = $1", "parameters without a value"},
-                                         Mistake{"SELECT id FROM s; SELECT k FROM s", "one SELECT is wanted, here are 2"},
-                                         Mistake{"DELETE FROM s", "only a SELECT makes rows"},
-                                         Mistake{"PIVOT s ON k USING count(*)", "a PIVOT must name its values"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Mistakes,
+    testing::Values(Mistake{"SELECT * FROM oter",
+                            "FROM names `oter`, which is no source, transform or table (did you mean `other`?)"},
+                    Mistake{"SELECT 1 AS one", "FROM names no source or transform"},
+                    Mistake{"SELECT * FROM", "syntax error"},
+                    Mistake{"SELECT nothing FROM s", "Referenced column \"nothing\" not found"},
+                    Mistake{"SELECT id, k AS id FROM s", "two columns are named `id`"},
+                    Mistake{"SELECT id, k AS ID FROM s", "the columns `id` and `ID` differ in case alone"},
+                    Mistake{"SELECT INTERVAL 1 DAY AS d FROM s", "column `d` is INTERVAL"},
+                    Mistake{"SELECT id FROM s WHERE k = $1", "parameters without a value"},
+                    Mistake{"SELECT id FROM s; SELECT k FROM s", "one SELECT is wanted, here are 2"},
+                    Mistake{"DELETE FROM s", "only a SELECT makes rows"},
+                    Mistake{"PIVOT s ON k USING count(*)", "a PIVOT must name its values"}));
 
 TEST_F(Sql, says_why_it_waits_and_where_places_end) {
   EXPECT_THAT(bind("SELECT DISTINCT k FROM s").notes, ElementsAre("waits for its whole input: DISTINCT"));
-  EXPECT_THAT(bind("SELECT COLUMNS('k') FROM s").notes, ElementsAre("where rows came from ends here: columns are chosen by a pattern"));
+  EXPECT_THAT(bind("SELECT COLUMNS('k') FROM s").notes,
+              ElementsAre("where rows came from ends here: columns are chosen by a pattern"));
   EXPECT_THAT(bind("SELECT id FROM s").notes, IsEmpty());
 }
 
 TEST_F(Sql, knows_the_functions_that_vary) {
   const auto connection = (*database_).connect();
-  const auto rows = (*connection)->all("SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'");
+  const auto rows =
+      (*connection)->all("SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'");
   ASSERT_TRUE(rows);
   for (int64_t i = 0; i < rows->front()->num_rows(); ++i) {
     const auto name = value_text(*rows->front()->column(0), i);
@@ -460,7 +489,8 @@ TEST_F(Sql, two_streams_are_joined_whole) {
   const auto rows = stream_rows(100, 3);
   Problems problems;
   const std::vector<InputInfo> infos = {{"s", rows->schema()}, {"other", rows->schema()}};
-  const auto bound = sql_transform().bind(text("SELECT s.id, other.t FROM s JOIN other ON s.id = other.id + 1"), infos, context_, problems);
+  const auto bound = sql_transform().bind(text("SELECT s.id, other.t FROM s JOIN other ON s.id = other.id + 1"), infos,
+                                          context_, problems);
   ASSERT_TRUE(bound) << bound.error().text();
   EXPECT_EQ(bound->shape, Shape::whole_input);
   const auto transform = bound->make();

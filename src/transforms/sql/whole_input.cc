@@ -16,10 +16,12 @@ class WholeInput : public Transform {
     const auto nothing = []() -> Result<query::NextRows> { return []() -> Result<Rows> { return Rows(); }; };
     for (const auto& input : self->program_->inputs) {
       TRY(self->connection_->register_stream("trommel_rows", input.schema, nothing, 0));
-      TRY(self->connection_->run(fmt::format("CREATE TEMP TABLE {} AS FROM trommel_rows LIMIT 0", query::quote_name(input.name))));
+      TRY(self->connection_->run(
+          fmt::format("CREATE TEMP TABLE {} AS FROM trommel_rows LIMIT 0", query::quote_name(input.name))));
     }
     self->connection_->unregister_stream("trommel_rows");
-    for (const auto& input : self->program_->inputs) self->inserters_.emplace_back(*self->connection_, "temp." + query::quote_name(input.name));
+    for (const auto& input : self->program_->inputs)
+      self->inserters_.emplace_back(*self->connection_, "temp." + query::quote_name(input.name));
     return self;
   }
 
@@ -38,7 +40,8 @@ class WholeInput : public Transform {
     int64_t rows_out = 0;
     TRY(located(answer(outlet, rows_out)));
     outlet.combined(rows_in_, rows_out);
-    for (const auto& input : program_->inputs) TRY(connection_->run("DROP TABLE temp." + query::quote_name(input.name)));
+    for (const auto& input : program_->inputs)
+      TRY(connection_->run("DROP TABLE temp." + query::quote_name(input.name)));
     return {};
   }
 
@@ -58,7 +61,9 @@ class WholeInput : public Transform {
     auto error = std::move(result).error();
     error.where = error.where.empty() ? "sql" : "sql: " + error.where;
     if (error.domain == Error::Domain::data && error.hint.empty()) {
-      error.hint = "this SQL waits for its whole input, so no row can be named: TRY_CAST, or a step before it that works row by row";
+      error.hint =
+          "this SQL waits for its whole input, so no row can be named: TRY_CAST, or a step before it that works row by "
+          "row";
     }
     return tl::unexpected(std::move(error));
   }
@@ -71,6 +76,8 @@ class WholeInput : public Transform {
 
 }  // namespace
 
-Result<std::unique_ptr<Transform>> make_whole_input(std::shared_ptr<const SqlProgram> program) { return WholeInput::make(std::move(program)); }
+Result<std::unique_ptr<Transform>> make_whole_input(std::shared_ptr<const SqlProgram> program) {
+  return WholeInput::make(std::move(program));
+}
 
 }  // namespace trommel
