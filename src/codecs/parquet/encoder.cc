@@ -150,12 +150,17 @@ class ParquetEncoder : public Encoder {
     const bool wide = pending_.bytes() >= piece_bytes_;
     ASSIGN(const Rows rows, pending_.take());
     if (!writer_) TRY(open(rows->num_rows() >= encoding_sample_rows || wide ? rows : nullptr));
+    for (int64_t at = 0; at < rows->num_rows(); at += piece_rows) TRY(write_piece(*rows->Slice(at, piece_rows)));
+    return {};
+  }
+
+  Result<> write_piece(const arrow::RecordBatch& rows) {
     if (group_full_) {
       TRY(done(writer_->NewBufferedRowGroup()));
       group_full_ = false;
     }
-    TRY(done(writer_->WriteRecordBatch(*rows)));
-    rows_ += rows->num_rows();
+    TRY(done(writer_->WriteRecordBatch(rows)));
+    rows_ += rows.num_rows();
     // A new group is opened only when there are rows for it, so that no file ends in an empty one.
     group_full_ = pool_.bytes_allocated() >= bytes_max_;
     return {};

@@ -107,7 +107,7 @@ class FilesSink : public FileSink {
       incoming_base_ = base;
     }
     TRY(incoming_.add(batch.rows));
-    return incoming_.bytes() > plan_.memory / 4 ? scatter(files, false) : Result<>{};
+    return incoming_.bytes() > incoming_max() ? scatter(files, false) : Result<>{};
   }
 
   Result<> finish(OutputFiles& files) override {
@@ -166,7 +166,11 @@ class FilesSink : public FileSink {
     ASSIGN(const Rows rows, incoming_.take());
     ASSIGN(const Rows written, columns_written(*rows));
     ASSIGN(const auto partitions, partition_rows(*rows, plan_.partition_columns));
-    const auto many = rows->num_rows() / static_cast<int64_t>(plan_.open_max);
+    const int64_t many = rows->num_rows() / files_at_once();
+    const auto large = std::count_if(partitions.begin(), partitions.end(), [&](const Partition& partition) {
+      return static_cast<int64_t>(partition.rows.size()) >= many;
+    });
+    encoder_memory_ = plan_.memory * 3 / 8 / std::max<int64_t>(large, 1);
     for (const Partition& partition : partitions) {
       Batch part{written, {}, nullptr};
       if (partitions.size() > 1) {
@@ -229,8 +233,20 @@ class FilesSink : public FileSink {
     return fmt::format("{}/{}-part-{}{}", folder_of(key), stem, part, name.substr(stem.size()));
   }
 
-  /// One file has it all; of many each may still grow to a good row group before others have to make room.
-  int64_t encoder_memory() const { return plan_.open_max == 1 ? plan_.memory : std::max<int64_t>(plan_.memory / 4, 1); }
+  /// Rows to sort out in one go: enough that each partition gets some, few enough to come through in a moment.
+  int64_t incoming_max() const { return std::min<int64_t>(plan_.memory / 8, 16 << 20); }
+
+  /// Partitions that are written while rows still come: so many that each has memory for row groups worth the name.
+  int64_t files_at_once() const {
+    constexpr int64_t memory_of_a_file = 4 << 20;
+    return std::clamp<int64_t>(plan_.memory / 2 / memory_of_a_file, 1, static_cast<int64_t>(plan_.open_max));
+  }
+
+  /// One file has it all; of many inputs each may grow to a good row group before others have to make room.
+  int64_t encoder_memory() const {
+    if (!plan_.partition_columns.empty()) return std::max<int64_t>(encoder_memory_, 1);
+    return plan_.open_max == 1 ? plan_.memory : std::max<int64_t>(plan_.memory / 4, 1);
+  }
 
   Result<> close(Place place) {
     Writer writer = std::move(*place);
@@ -248,6 +264,7 @@ class FilesSink : public FileSink {
   std::map<std::string, int64_t> parts_;  ///< files made so far, by key
   Gather incoming_;                       ///< rows of a partitioned sink that were not sorted out yet
   std::string incoming_base_;
+  int64_t encoder_memory_ = 1;  ///< of each partition's
   Spill spill_;
   size_t memory_ = 0;
   bool wrote_any_ = false;
