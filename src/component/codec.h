@@ -24,8 +24,8 @@ struct Sample {
   std::string name;                 ///< for people
   std::vector<std::string> pieces;  ///< bytes from its start, and (plain files only) from places spread over it; the
                                     ///< first begins at byte 0, the others begin and end anywhere
-  bool whole = false;  ///< the first piece is all there is
-  int64_t size = -1;   ///< of the decompressed bytes, where known
+  bool whole = false;               ///< the first piece is all there is
+  int64_t size = -1;                ///< of the decompressed bytes, where known
 };
 
 /// A file, understood: its columns, and how its bytes are cut and decoded. One a split, since each file may have a

@@ -10,6 +10,7 @@
 #include "component/outlet.h"
 #include "component/sink.h"
 #include "component/source.h"
+#include "component/transform.h"
 
 namespace trommel {
 
@@ -83,5 +84,19 @@ class PlainOutputFiles : public OutputFiles {
 /// hold all rows; a second `finish` makes no further file.
 std::vector<std::string> broken_file_sink_promises(FileSink& sink, const std::vector<Batch>& batches,
                                                    PlainOutputFiles& files);
+
+/// Pushes `batch` (its positions known and rising) through fresh instances, whole and cut to pieces. Checked: every row
+/// is accounted for; batches have the bound schema; the same rows come out however the batch was cut (rows of a
+/// row-by-row transform in the same order and from the same positions, which are positions that went in); a second
+/// instance gives the same, so nothing is shared.
+std::vector<std::string> broken_transform_promises(const BoundTransform& bound, const Batch& batch);
+
+/// Commits `batches` as epoch 1 of a store that holds nothing of this pipeline yet. `make` gives the sink as a new
+/// process would, `count` the rows that the store holds, asked by other means than the sink. Checked: nothing is
+/// committed at first; an epoch is there once, also when it is committed again, by the same sink or after a restart;
+/// the next epoch adds to it; what a commit returns is what the store counts.
+std::vector<std::string> broken_store_sink_promises(const std::function<std::shared_ptr<StoreSink>()>& make,
+                                                    const std::function<int64_t()>& count,
+                                                    const std::vector<Batch>& batches);
 
 }  // namespace trommel

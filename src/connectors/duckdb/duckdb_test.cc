@@ -8,6 +8,7 @@
 
 #include "arrow/api.h"
 #include "arrow/builder.h"
+#include "component/promises.h"
 #include "connectors/duckdb/table.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
@@ -118,6 +119,18 @@ class DuckdbStore : public testing::Test {
   BindContext context_;
   Problems problems_;
 };
+
+TEST_F(DuckdbStore, keeps_the_promises_of_a_store_sink) {
+  const auto count = [this] {
+    query::Options options;
+    options.path = path_;
+    const auto database = query::Database::open(options);
+    const auto connection = (*database)->connect();
+    return std::stoll(*(*connection)->value("SELECT count(*) FROM students"));
+  };
+  const std::vector<Batch> batches = {{students(0, 5), {}, nullptr}, {students(5, 7), {}, nullptr}};
+  EXPECT_THAT(broken_store_sink_promises([this] { return store(); }, count, batches), testing::IsEmpty());
+}
 
 TEST_F(DuckdbStore, binding_makes_no_file_and_shows_the_table_it_would_make) {
   const auto bound = bind();

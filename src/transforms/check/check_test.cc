@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "component/promises.h"
 #include "config/pipeline.h"
 #include "query/database.h"
 
@@ -91,6 +92,16 @@ Heard run(const std::string& settings, const Batch& batch = flights()) {
     EXPECT_TRUE(out.rows->ValidateFull().ok());
   }
   return heard;
+}
+
+TEST(Check, KeepsThePromisesOfATransform) {
+  for (const char* settings :
+       {"{ rules: { dep_time: { required: true, min: 0, max: 2400 }, origin: { pattern: '[A-Z]{3}' } } }",
+        "{ rules: { seats: { type: int16 } } }", "{ rules: [ { sql: 'speed < 800', name: slow } ] }"}) {
+    const auto bound = bind_to(settings, flights().rows->schema());
+    EXPECT_EQ(bound.problems, "");
+    EXPECT_THAT(broken_transform_promises(bound.transform, flights()), testing::IsEmpty()) << settings;
+  }
 }
 
 TEST(Check, RangesAllowTheirEndsAndNull) {

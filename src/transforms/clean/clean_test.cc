@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "component/promises.h"
 #include "config/pipeline.h"
 #include "transforms/clean/names.h"
 #include "transforms/clean/values.h"
@@ -144,6 +145,14 @@ Batch people() {
                                    {texts({" Ann ", "BOB", std::nullopt, "NA"}), texts({"31", "x", "7", std::nullopt}),
                                     numbers({1, 2, 3, std::nullopt})}),
           Positions::each({10, 20, 30, 40}), nullptr};
+}
+
+TEST(Clean, KeepsThePromisesOfATransform) {
+  for (const char* settings : {"{ names: snake_case, trim: true, text: lower, nulls: [na], cast: { age: int16 }, "
+                               "drop_null_rows: [full_name] }",
+                               "{ select: [score], drop_null_rows: any }", "{ fill: { Age: '0' } }"}) {
+    EXPECT_THAT(broken_transform_promises(bind(settings).transform, people()), testing::IsEmpty()) << settings;
+  }
 }
 
 TEST(Clean, RunsItsStepsInOrder) {

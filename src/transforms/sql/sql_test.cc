@@ -4,6 +4,7 @@
 
 #include "arrow/api.h"
 #include "arrow/builder.h"
+#include "component/promises.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -336,6 +337,15 @@ Rows texts(const std::vector<std::string>& values) {
   for (const auto& value : values) EXPECT_TRUE(t.Append(value).ok());
   return arrow::RecordBatch::Make(arrow::schema({arrow::field("t", arrow::utf8())}),
                                   static_cast<int64_t>(values.size()), {t.Finish().ValueOrDie()});
+}
+
+TEST_F(Sql, keeps_the_promises_of_a_transform) {
+  for (const char* sql :
+       {"SELECT id, k + 1 AS k FROM s WHERE k > 3", "SELECT s.id, name FROM s LEFT JOIN ref USING (k)",
+        "SELECT id, unnest(l) AS i FROM s", "SELECT k, count(*) AS n FROM s GROUP BY k", "SELECT t::INT AS n FROM s"}) {
+    const Batch batch{stream_rows(40, 3), Positions::run(1000), nullptr};
+    EXPECT_THAT(broken_transform_promises(bind(sql), batch), testing::IsEmpty()) << sql;
+  }
 }
 
 TEST_F(Sql, a_row_that_fails_is_rejected_alone) {

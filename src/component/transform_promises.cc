@@ -1,0 +1,115 @@
+// The promises of transforms and of store sinks.
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "component/promises.h"
+
+namespace trommel {
+namespace {
+
+Result<KeepingOutlet> push_in_pieces(const BoundTransform& bound, const Batch& batch, int64_t rows) {
+  KeepingOutlet outlet;
+  ASSIGN(const auto transform, bound.make());
+  for (int64_t at = 0; at < batch.size(); at += rows) {
+    TRY(transform->push(0, slice(batch, at, std::min(rows, batch.size() - at)), outlet));
+  }
+  TRY(transform->end(outlet));
+  return outlet;
+}
+
+std::vector<std::string> sorted_texts(const KeepingOutlet& outlet) {
+  std::vector<std::string> out;
+  for (const auto& row : outlet.rows) out.push_back(row.row);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// The batches of one epoch, from the first each time.
+class Batches final : public Segment {
+ public:
+  explicit Batches(const std::vector<Batch>& batches) : batches_(batches) {}
+  Result<bool> next(Batch& batch) override {
+    if (at_ == batches_.size()) return false;
+    batch = batches_[at_++];
+    return true;
+  }
+  int64_t rows() const override {
+    int64_t rows = 0;
+    for (const Batch& batch : batches_) rows += batch.size();
+    return rows;
+  }
+
+ private:
+  const std::vector<Batch>& batches_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> broken_transform_promises(const BoundTransform& bound, const Batch& batch) {
+  std::vector<std::string> broken;
+  std::optional<KeepingOutlet> first;
+  for (const int64_t rows : {batch.size(), int64_t{1}, int64_t{3}, batch.size()}) {
+    const auto expect = [&](bool kept, const std::string& promise) {
+      if (!kept) broken.push_back(fmt::format("pieces of {} rows: {}", rows, promise));
+    };
+    auto outlet = push_in_pieces(bound, batch, rows);
+    if (!outlet) {
+      expect(false, outlet.error().text());
+      continue;
+    }
+    expect(outlet->accounted() == batch.size(),
+           fmt::format("{} rows went in, {} are accounted for", batch.size(), outlet->accounted()));
+    for (const Batch& out : outlet->batches) {
+      expect(out.rows->schema()->Equals(*bound.schema), "a batch has another schema than was bound");
+      expect(out.positions.known() == bound.keeps_positions, "positions are not as was bound");
+    }
+    for (const auto& row : outlet->rows) {
+      bool came_in = !bound.keeps_positions;
+      for (int64_t i = 0; i < batch.size() && !came_in; ++i) came_in = batch.positions.at(i) == row.position;
+      expect(came_in, fmt::format("no row came from position {}", row.position));
+    }
+    if (!first) {
+      first = std::move(*outlet);
+      continue;
+    }
+    expect(sorted_texts(*outlet) == sorted_texts(*first), "other rows come out");
+    if (bound.keeps_positions) expect(outlet->rows == first->rows, "rows come in another order, or from other places");
+    expect(outlet->rejects == first->rejects, "other rows are refused");
+  }
+  return broken;
+}
+
+std::vector<std::string> broken_store_sink_promises(const std::function<std::shared_ptr<StoreSink>()>& make,
+                                                    const std::function<int64_t()>& count,
+                                                    const std::vector<Batch>& batches) {
+  std::vector<std::string> broken;
+  const int64_t rows = Batches(batches).rows();
+  const auto expect_epoch = [&](StoreSink& sink, Epoch epoch, const std::string& when) {
+    const auto last = sink.last_committed();
+    if (!last || *last != epoch) broken.push_back(fmt::format("{}: last_committed is not {}", when, epoch));
+  };
+  const auto commit = [&](StoreSink& sink, Epoch epoch, int64_t held, const std::string& when) {
+    Batches segment(batches);
+    const auto written = sink.commit(epoch, segment);
+    if (!written) {
+      broken.push_back(when + ": " + written.error().text());
+    } else if (*written != rows) {
+      broken.push_back(fmt::format("{}: the commit says {} rows, the segment has {}", when, *written, rows));
+    }
+    if (count() != held) broken.push_back(fmt::format("{}: the store holds {} rows, not {}", when, count(), held));
+    expect_epoch(sink, epoch, when);
+  };
+  const auto sink = make();
+  expect_epoch(*sink, 0, "at first");
+  commit(*sink, 1, rows, "first commit");
+  commit(*sink, 1, rows, "the same epoch again");
+  commit(*make(), 1, rows, "the same epoch after a restart");
+  commit(*make(), 2, 2 * rows, "the next epoch");
+  return broken;
+}
+
+}  // namespace trommel
