@@ -86,7 +86,8 @@ int64_t value_bytes(const arrow::Array& values) {
 arrow::Result<double> dictionary_bytes(const std::shared_ptr<arrow::Array>& column, const Size& size,
                                        const EncodingTrial& trial) {
   ARROW_ASSIGN_OR_RAISE(auto encoded, arrow::compute::DictionaryEncode(column));
-  const auto& array = static_cast<const arrow::DictionaryArray&>(*encoded.make_array());
+  const auto held = encoded.make_array();
+  const auto& array = static_cast<const arrow::DictionaryArray&>(*held);
   const auto distinct = static_cast<double>(std::max<int64_t>(array.dictionary()->length(), 1));
   const auto sampled = static_cast<double>(std::max<int64_t>(column->length() - column->null_count(), 1));
   const double share = static_cast<double>(trial.row_group_rows) / static_cast<double>(column->length());

@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstring>
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 
@@ -111,7 +111,7 @@ class InMemory : public RandomFile {
   Result<size_t> read_at(int64_t offset, std::span<uint8_t> into) const override {
     const size_t at = std::min(static_cast<size_t>(offset), bytes_.size());
     const size_t count = std::min(into.size(), bytes_.size() - at);
-    std::memcpy(into.data(), bytes_.data() + at, count);
+    std::copy_n(bytes_.data() + at, count, into.data());
     return count;
   }
   int64_t size() const override { return static_cast<int64_t>(bytes_.size()); }
