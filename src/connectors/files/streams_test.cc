@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <algorithm>
+#include <cstring>
 #include <random>
 #include <stdexcept>
 
