@@ -99,7 +99,7 @@ std::optional<Error> Session::missing_data(const Pipeline& pipeline) {
         if (kind.spec->name != part.component) continue;
         Problems ignored;  // binding the whole plan says them
         auto source = kind.bind(part.settings, part.contract, context, ignored);
-        if (!source && source.error().domain == Error::Domain::external) return source.error();
+        if (!source && source.error().domain != Error::Domain::config) return source.error();
       }
     }
   }

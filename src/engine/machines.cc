@@ -25,9 +25,7 @@ class ReaderMachine final : public Machine {
       ASSIGN(reader_, node_.source->open(splits_[next_split_], 0));
     }
     ASSIGN(auto piece, reader_->read());
-    const int64_t consumed = reader_->consumed() >= 0 ? reader_->consumed() : piece.next;
-    attempt_.ledger.bytes_read += consumed - consumed_;
-    consumed_ = consumed;
+    count_bytes(piece);
     if (piece.block && !hand_over(std::move(*piece.block))) return Step::done;
     if (piece.then == Reader::Next::ended) {
       reader_.reset();
@@ -38,6 +36,15 @@ class ReaderMachine final : public Machine {
   }
 
  private:
+  /// A position is a byte where blocks carry bytes; else only the end of a split says how much was read.
+  void count_bytes(const Reader::Piece& piece) {
+    const bool in_bytes = piece.block && piece.block->bytes;
+    int64_t consumed = reader_->consumed();
+    if (consumed < 0) consumed = in_bytes ? piece.next : consumed_;
+    if (piece.then == Reader::Next::ended) consumed = std::max(consumed, splits_[next_split_]->size);
+    attempt_.ledger.bytes_read += consumed - consumed_;
+    consumed_ = consumed;
+  }
   bool hand_over(Block block) {
     Task task;
     task.source = source_;

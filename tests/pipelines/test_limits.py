@@ -66,6 +66,14 @@ def test_a_value_that_shows_the_guess_wrong_starts_over(long_file: Path, tmp_pat
     assert counted == (ROWS - 2, ROWS - 2, 1, "VARCHAR")
 
 
+def test_files_that_break_the_contract_are_no_mistake_of_the_pipeline(tmp_path: Path):
+    (tmp_path / "in.csv").write_text("idd,v\n1,2\n")
+    folder = pipeline(tmp_path, "sources: { in: { files: in.csv, contract: { columns: { id: int64 } } } }\nsinks: { out: { files: out.csv } }\n")
+    done = golden.run(folder)
+    assert done.returncode == 1
+    assert "lacks id" in done.stderr and "does not know idd" in done.stderr
+
+
 def test_too_little_memory_blames_no_row(long_file: Path, tmp_path: Path):
     folder = pipeline(tmp_path, f"sources: {{ rows: {{ files: {long_file}, contract: {CONTRACT} }} }}\nmax_rejects: 10\n"
                                 "transforms: { all: { sql: 'SELECT d, list(repeat(name, 20) ORDER BY v DESC) AS names FROM rows GROUP BY d' } }\n"
