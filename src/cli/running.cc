@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/virtual_clock.h"
 #include "cli/balance_tables.h"
 #include "cli/stopping.h"
 #include "telemetry/numbers.h"
@@ -107,7 +108,9 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   };
   if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
   Problems problems;
-  auto report = run_pipeline(pipeline, session.components, session.env, run, problems);
+  // Stepped runs are for tests: the same seed gives the same run, hence a clock of its own.
+  const auto stepped_env = run.stepped ? virtual_clock_env(session.env, 0) : nullptr;
+  auto report = run_pipeline(pipeline, session.components, stepped_env ? *stepped_env : session.env, run, problems);
   progress.end();
   if (!problems.empty()) {
     const auto missing = problems.size() == 1 ? session.missing_data(pipeline) : std::nullopt;

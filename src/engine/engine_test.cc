@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "base/virtual_clock.h"
 #include "engine/checkpoint.h"
 #include "engine/run.h"
 
@@ -376,6 +377,26 @@ TEST_F(EngineTest, ManySteppedOrdersGiveTheSame) {
     EXPECT_EQ(numbers.size(), 60U);
     EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
   }
+}
+
+TEST_F(EngineTest, ASteppedRunIsTheSameEachTimeToTheMicrosecond) {
+  options_.stepped = true;
+  options_.seed = 11;
+  std::vector<std::string> seen;
+  for (int i = 0; i < 2; ++i) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    world_.table.clear();
+    world_.table_epoch = 0;
+    const auto env = virtual_clock_env(real_env(), 1'700'000'000'000'000);
+    Problems problems;
+    auto report = run_pipeline(pipeline_, components_, *env, options_, problems);
+    ASSERT_TRUE(report) << report.error().text();
+    EXPECT_EQ(report->started_us, 1'700'000'000'000'001);
+    report->cpu_us = report->peak_memory_bytes = 0;  // the machine's, not the clock's
+    seen.push_back(report_json(*report));
+  }
+  EXPECT_EQ(seen[0], seen[1]);
 }
 
 TEST_F(EngineTest, PlantedMiscountsAreFound) {
