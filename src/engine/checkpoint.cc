@@ -147,8 +147,10 @@ Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us)
   std::string lines;
   if (env_.exists(path)) {
     // A line torn by a crash must not swallow the first of ours.
-    ASSIGN(const std::string before, env_.read_text(path, int64_t{4} << 30));
-    if (!before.empty() && before.back() != '\n') lines += "\n";
+    ASSIGN(const auto before, env_.open_random(path));
+    uint8_t last = '\n';
+    if (before->size() > 0) TRY(before->read_at(before->size() - 1, {&last, 1}));
+    if (last != '\n') lines += "\n";
   }
   for (const TakenInput& input : checkpoint.taken) {
     lines += json_line({{"source", input.source},

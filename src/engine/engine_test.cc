@@ -519,6 +519,22 @@ TEST(CheckpointTest, DamageIsFound) {
   }
 }
 
+TEST(StateFolderTest, ALineTornByACrashDoesNotSwallowTheNext) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("trommel-torn-{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "taken.jsonl") << "{\"source\":\"in\",\"id\":\"1\"}\n{\"source\":\"in\",\"i";
+  StateFolder state(real_env(), folder);
+  Checkpoint checkpoint;
+  checkpoint.epoch = 5;
+  checkpoint.taken.push_back({"in", "2", "b.csv", 7});
+  ASSERT_TRUE(state.append_taken(checkpoint, 0));
+  const auto taken = state.taken();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->last_epoch, 5U);
+  EXPECT_THAT(taken->keys, ::testing::ElementsAre("in\n1", "in\n2"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(RejectTest, AnyBytesComeBack) {
   Reject reject;
   reject.code = "encoding";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace trommel {
 namespace {
@@ -104,132 +105,134 @@ class LaneMachine final : public Machine {
   std::vector<std::unique_ptr<Group>> groups_;  // by source
 };
 
-class TransformMachine final : public Machine {
+/// Steps through an inbox: `take` for each parcel, `close` at the barrier that ends the epoch.
+template <class Kind>
+class InboxMachine : public Kind {
+ public:
+  explicit InboxMachine(Inbox& inbox) : inbox_(inbox) {}
+
+  Result<Machine::Step> step() final {
+    Parcel parcel;
+    switch (inbox_.pop(parcel)) {
+      case Inbox::What::nothing:
+        break;
+      case Inbox::What::parcel:
+        TRY(take(parcel));
+        return Machine::Step::progress;
+      case Inbox::What::barrier:
+        TRY(close());
+        return Machine::Step::done;
+    }
+    return Machine::Step::blocked;
+  }
+
+ private:
+  virtual Result<> take(Parcel& parcel) = 0;
+  virtual Result<> close() = 0;
+
+  Inbox& inbox_;
+};
+
+class TransformMachine final : public InboxMachine<Machine> {
  public:
   TransformMachine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits)
-      : attempt_(attempt),
+      : InboxMachine(inbox),
+        attempt_(attempt),
         node_(node),
-        inbox_(inbox),
         exits_(std::move(exits)),
         group_(attempt.plan, node, attempt.ledger, attempt.flow) {
     group_.overflow = [this] { return group_.send(exits_, sequence_++, false); };
   }
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
 
-  Result<Step> step() override {
-    if (!made_) {
-      TRY(group_.make());
-      made_ = true;
-    }
-    Parcel parcel;
-    switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing:
-        return Step::blocked;
-      case Inbox::What::parcel:
-        break;
-      case Inbox::What::barrier:
-        TRY(group_.end());
-        TRY(group_.send(exits_, sequence_++, false));
-        TRY(group_.send(exits_, sequence_++, true));
-        return Step::done;
-    }
+ private:
+  Result<> take(Parcel& parcel) override {
+    TRY(make_once());
     for (const auto& delivery : parcel.deliveries) TRY(group_.push(delivery.input, delivery.batch));
+    return group_.send(exits_, sequence_++, false);
+  }
+  Result<> close() override {
+    TRY(make_once());
+    TRY(group_.end());
     TRY(group_.send(exits_, sequence_++, false));
-    return Step::progress;
+    return group_.send(exits_, sequence_++, true);
+  }
+  /// On the machine's own thread: making may load lookup tables.
+  Result<> make_once() {
+    if (std::exchange(made_, true)) return {};
+    return group_.make();
   }
 
- private:
   Attempt& attempt_;
   const size_t node_;
-  Inbox& inbox_;
   Exits exits_;
   Group group_;
   uint64_t sequence_ = 0;
   bool made_ = false;
 };
 
-class FileSinkMachine final : public SinkMachine {
+class FileSinkMachine final : public InboxMachine<SinkMachine> {
  public:
   FileSinkMachine(Attempt& attempt, size_t node, Inbox& inbox)
-      : attempt_(attempt),
+      : InboxMachine(inbox),
+        attempt_(attempt),
         node_(node),
-        inbox_(inbox),
         sink_(*attempt.plan.nodes[node].sink.files),
         files_(attempt.env, options(attempt, node)) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
-  Result<Step> step() override {
-    Parcel parcel;
-    switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing:
-        return Step::blocked;
-      case Inbox::What::parcel:
-        break;
-      case Inbox::What::barrier:
-        return close_epoch();
-    }
+ private:
+  Result<> take(Parcel& parcel) override {
     Counts counts;
     for (const auto& delivery : parcel.deliveries) {
       counts.in += delivery.batch.size();
       TRY(sink_.write(delivery.batch, files_));
     }
     attempt_.ledger.add(node_, counts);
-    return Step::progress;
+    return {};
   }
-
- private:
   static TemporaryFiles::Options options(const Attempt& attempt, size_t node) {
     return {attempt.plan.nodes[node].name,           attempt.plan.pipeline, attempt.state_folder, attempt.epoch,
             attempt.plan.nodes[node].sink.if_exists, attempt.sync};
   }
-  Result<Step> close_epoch() {
+  Result<> close() override {
     TRY(sink_.finish(files_));
     ASSIGN(prepared_.files, files_.prepare());
     Counts counts;
     for (const PreparedFile& file : prepared_.files) counts.written += file.rows;
     attempt_.ledger.add(node_, counts);
-    return Step::done;
+    return {};
   }
 
   Attempt& attempt_;
   const size_t node_;
-  Inbox& inbox_;
   FileSink& sink_;
   TemporaryFiles files_;
   PreparedSink prepared_;
 };
 
-class StoreSinkMachine final : public SinkMachine {
+class StoreSinkMachine final : public InboxMachine<SinkMachine> {
  public:
   StoreSinkMachine(Attempt& attempt, size_t node, Inbox& inbox, Exit to_rejects)
-      : attempt_(attempt),
+      : InboxMachine(inbox),
+        attempt_(attempt),
         node_(node),
-        inbox_(inbox),
         to_rejects_(to_rejects),
         sink_(*attempt.plan.nodes[node].sink.store) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
-  Result<Step> step() override {
-    Parcel parcel, refused;
-    switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing:
-        return Step::blocked;
-      case Inbox::What::parcel:
-        break;
-      case Inbox::What::barrier:
-        return close_epoch();
-    }
+ private:
+  Result<> take(Parcel& parcel) override {
+    Parcel refused;
     Counts counts;
-    for (const auto& delivery : parcel.deliveries) TRY(take(delivery.batch, counts, refused));
+    for (const auto& delivery : parcel.deliveries) TRY(take_batch(delivery.batch, counts, refused));
     attempt_.ledger.add(node_, counts);
     to_rejects_.inbox->push(to_rejects_.producer, sequence_++, std::move(refused));
-    return Step::progress;
+    return {};
   }
-
- private:
-  Result<> take(const Batch& batch, Counts& counts, Parcel& refused) {
+  Result<> take_batch(const Batch& batch, Counts& counts, Parcel& refused) {
     counts.in += batch.size();
     ASSIGN(const auto refusals, sink_.refuses(batch));
     Batch kept = batch;
@@ -254,19 +257,18 @@ class StoreSinkMachine final : public SinkMachine {
     ASSIGN(writer_, SegmentWriter::open(attempt_.env, path, name(), attempt_.plan.nodes[node_].schema));
     return {};
   }
-  Result<Step> close_epoch() {
+  Result<> close() override {
     if (!writer_) TRY(open_segment_writer());
     ASSIGN(auto segment, writer_->seal(attempt_.sync));
     prepared_.segments.push_back(std::move(segment));
     Parcel parcel;
     parcel.barrier = true;
     to_rejects_.inbox->push(to_rejects_.producer, sequence_++, std::move(parcel));
-    return Step::done;
+    return {};
   }
 
   Attempt& attempt_;
   const size_t node_;
-  Inbox& inbox_;
   Exit to_rejects_;
   StoreSink& sink_;
   std::unique_ptr<SegmentWriter> writer_;
@@ -275,11 +277,11 @@ class StoreSinkMachine final : public SinkMachine {
   uint64_t sequence_ = 0;
 };
 
-class RejectLogMachine final : public RejectMachine {
+class RejectLogMachine final : public InboxMachine<RejectMachine> {
  public:
   RejectLogMachine(Attempt& attempt, Inbox& inbox)
-      : attempt_(attempt),
-        inbox_(inbox),
+      : InboxMachine(inbox),
+        attempt_(attempt),
         files_(attempt.env, {"rejects", attempt.plan.pipeline, attempt.state_folder, attempt.epoch, IfExists::replace,
                              attempt.sync}) {}
   std::string name() const override { return "rejects"; }
@@ -287,21 +289,11 @@ class RejectLogMachine final : public RejectMachine {
   const std::vector<Reject>& first() const override { return first_; }
   const std::vector<std::pair<std::string, int64_t>>& by_source() const override { return by_source_; }
 
-  Result<Step> step() override {
-    Parcel parcel;
-    switch (inbox_.pop(parcel)) {
-      case Inbox::What::nothing:
-        return Step::blocked;
-      case Inbox::What::parcel:
-        break;
-      case Inbox::What::barrier:
-        return close_epoch();
-    }
-    for (Reject& reject : parcel.rejects) TRY(write(reject));
-    return Step::progress;
-  }
-
  private:
+  Result<> take(Parcel& parcel) override {
+    for (Reject& reject : parcel.rejects) TRY(write(reject));
+    return {};
+  }
   Result<> write(Reject& reject) {
     if (!file_) {
       const std::string path = fmt::format("{}/rejects/epoch-{:06}.jsonl", attempt_.state_folder, attempt_.epoch);
@@ -321,7 +313,7 @@ class RejectLogMachine final : public RejectMachine {
     }
     return {};
   }
-  Result<Step> close_epoch() {
+  Result<> close() override {
     if (file_) {
       file_->set_rows(rows_);
       TRY(file_->close());
@@ -329,11 +321,10 @@ class RejectLogMachine final : public RejectMachine {
     }
     ASSIGN(prepared_.files, files_.prepare());
     attempt_.ledger.add_logged_rejects(rows_);
-    return Step::done;
+    return {};
   }
 
   Attempt& attempt_;
-  Inbox& inbox_;
   TemporaryFiles files_;
   std::unique_ptr<OutputFile> file_;
   int64_t rows_ = 0;

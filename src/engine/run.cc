@@ -79,24 +79,26 @@ class Run {
                             "restore the state folder from a copy, or start anew under another name");
     }
     TRY(sweep_temporaries(env_, state_.path(), pending ? last->files : std::vector<PreparedFile>{}));
-    if (!pending) return sweep_spool({});
+    if (!pending) return sweep_spool();
     say(fmt::format("epoch {} was saved and not yet published: publishing it now", last->epoch));
     TRY(commit(*last));
     report_.recovered = true;
     ASSIGN(taken_, state_.taken());
-    return sweep_spool({});
+    return sweep_spool();
   }
 
-  Result<> sweep_spool(const std::vector<SealedSegment>& keep) {
+  Result<> sweep_spool() {
     const std::string folder = state_.path() + "/spool";
     if (!env_.exists(folder)) return {};
     ASSIGN(const auto entries, env_.list(folder));
-    for (const FileInfo& entry : entries) {
-      const bool kept = std::any_of(keep.begin(), keep.end(),
-                                    [&](const SealedSegment& segment) { return segment.path == entry.path; });
-      if (!kept) TRY(env_.remove(entry.path));
-    }
+    for (const FileInfo& entry : entries) TRY(env_.remove(entry.path));
     return {};
+  }
+
+  /// Everything that an attempt which publishes nothing has left.
+  Result<> sweep() {
+    TRY(sweep_temporaries(env_, state_.path(), {}));
+    return sweep_spool();
   }
 
   Result<> find_splits() {
@@ -139,8 +141,7 @@ class Run {
     report_.bytes_read += ledger.bytes_read;
     report_.inputs = static_cast<int64_t>(splits_.size());
     if (!result || !result->whole) {
-      TRY(sweep_temporaries(env_, state_.path(), {}));
-      TRY(sweep_spool({}));
+      TRY(sweep());
     }
     if (!result) return tl::unexpected(result.error());
     const auto misfits = ledger.misfits();
@@ -151,8 +152,7 @@ class Run {
     fill_balance(ledger);
     report_.first_rejects = result->first_rejects;
     if (!result->whole) {
-      report_.outcome = RunReport::Outcome::stopped;
-      report_.message = "stopped as asked: nothing was published, the next run starts again";
+      report_stopped();
       return false;
     }
     TRY(must_balance(false));
@@ -162,6 +162,11 @@ class Run {
     }
     TRY(publish(std::move(*result)));
     return false;
+  }
+
+  void report_stopped() {
+    report_.outcome = RunReport::Outcome::stopped;
+    report_.message = "stopped as asked: nothing was published, the next run starts again";
   }
 
   Result<> widen(const std::vector<Ledger::SourceMisfit>& misfits) {
@@ -272,8 +277,7 @@ class Run {
       TRY(env_.make_directories(folder_of(file.final_path)));
       TRY(env_.rename(file.temporary, refused_log()));
     }
-    TRY(sweep_temporaries(env_, state_.path(), {}));
-    return sweep_spool({});
+    return sweep();
   }
 
   /// What lies ready at the sinks is not written, and will not be.
@@ -293,10 +297,8 @@ class Run {
 
   Result<> publish(AttemptResult result) {
     if (options_.stop.stop_requested()) {
-      report_.outcome = RunReport::Outcome::stopped;
-      report_.message = "stopped as asked: nothing was published, the next run starts again";
-      TRY(sweep_temporaries(env_, state_.path(), {}));
-      return sweep_spool({});
+      report_stopped();
+      return sweep();
     }
     Checkpoint checkpoint;
     checkpoint.pipeline = pipeline_.name;
