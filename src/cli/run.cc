@@ -7,7 +7,7 @@ namespace trommel::cli {
 namespace {
 
 struct Options {
-  std::string file, memory, max_rejects, log_format = "plain";
+  std::string file, memory, max_rejects, log, log_format;
   std::vector<std::string> variables;
   std::string block_bytes;
   int64_t lanes = 0, batch_rows = 0;
@@ -44,7 +44,8 @@ int run(Session& session, Options& options) {
     pipeline.settings.max_rejects = *budget;
     for (Part& source : pipeline.sources) source.max_rejects.reset();
   }
-  options.running.log_format = log_format_of(options.log_format);
+  if (!options.log.empty()) pipeline.settings.log.file = options.log == "-" ? "" : options.log;
+  if (!options.log_format.empty()) pipeline.settings.log.format = log_format_of(options.log_format);
   options.running.sheet_to_err = writes_to_standard_output(pipeline);
   return run_in_sight(session, pipeline, options.running);
 }
@@ -55,6 +56,7 @@ void add_run(CLI::App& app, Session& session, Action& action) {
   CLI::App* verb = add_verb(app, "run", "Run a pipeline: publish all of it, or nothing and say why",
                             "  trommel run pipeline.yaml\n"
                             "  trommel run pipeline.yaml --max-rejects 0.1% --report report.json\n"
+                            "  trommel run pipeline.yaml --log run.log --log-format json\n"
                             "  trommel run pipeline.yaml -D WAREHOUSE=duckdb:test.duckdb --memory 512MB --lanes 1");
   auto options = std::make_shared<Options>();
   verb->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
@@ -62,6 +64,9 @@ void add_run(CLI::App& app, Session& session, Action& action) {
                    "Write the report (balance, outputs, first rejects) as JSON into this file")
       ->type_name("FILE");
   verb->add_flag("--json", options->running.json, "The report on standard output in place of the balance sheet");
+  verb->add_option("--log", options->log,
+                   "File that the log is added to, put aside by size; - for standard error (`trommel describe log`)")
+      ->type_name("FILE");
   verb->add_option("--log-format", options->log_format, "plain, key_value or json")
       ->check(CLI::IsMember({"plain", "key_value", "json"}))
       ->type_name("FORMAT");

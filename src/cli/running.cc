@@ -65,6 +65,22 @@ void show_sheet(Session& session, const RunReport& report, const RunningOptions&
   }
 }
 
+/// The log of a run. A file that cannot be opened stops the run before it begins: who asks for a log wants it.
+Result<std::unique_ptr<Log>> open_log(Session& session, const LogSettings& settings, bool quiet) {
+  if (settings.file.empty()) return std::make_unique<Log>(session.env, session.err, settings.format, quiet);
+  ASSIGN(auto file, LogFile::open(session.env, {settings.file, settings.max_bytes, settings.keep}));
+  return std::make_unique<Log>(session.env, session.err, settings.format, std::move(file));
+}
+
+/// The lines of several a person gets below each other; in the log each is one.
+void log_lines(Log& log, const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    log.error(text.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
 int conclude(Session& session, const RunReport& report, const RunningOptions& options) {
   const auto say = [&](const char* word, Colour colour, const std::string& text) {
     session.err.print(session.err.terminal().paint(word, colour) + text);
@@ -93,7 +109,9 @@ int conclude(Session& session, const RunReport& report, const RunningOptions& op
 
 int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOptions& options) {
   Stopping stopping([&session] { session.err.print("ending cleanly; once more to end at once"); });
-  Log log(session.env, session.err, options.log_format, options.quiet || options.brief);
+  auto opened = open_log(session, pipeline.settings.log, options.quiet || options.brief);
+  if (!opened) return session.fail(opened.error());
+  Log& log = **opened;
   ProgressLine progress(session.env, session.err);
   RunOptions run;
   run.stop = stopping.token();
@@ -113,14 +131,19 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   auto report = run_pipeline(pipeline, session.components, stepped_env ? *stepped_env : session.env, run, problems);
   progress.end();
   if (!problems.empty()) {
+    if (log.to_file()) log_lines(log, problems.text());
     const auto missing = problems.size() == 1 ? session.missing_data(pipeline) : std::nullopt;
     return missing ? session.fail(*missing) : session.fail(problems);
   }
-  if (!report) return session.fail(report.error());
+  if (!report) {
+    if (log.to_file()) log.error(report.error().text());
+    return session.fail(report.error());
+  }
   if (!options.report.empty()) {
     if (auto written = session.env.write_text(options.report, report_json(*report) + "\n"); !written)
       return session.fail(written.error());
   }
+  if (log.to_file() && report->outcome == RunReport::Outcome::refused) log_lines(log, report->message);
   log.info(report_line(*report));
   if (options.json) session.out(report_json(*report) + "\n");
   return conclude(session, *report, options);

@@ -17,7 +17,6 @@ struct RunningOptions {
   bool sheet_to_err = false;  ///< standard output is taken by data
   bool brief = false;         ///< one line in place of the balance sheet, unless rows were lost on the way
   std::string report;         ///< file for the report as JSON
-  LogFormat log_format = LogFormat::plain;
   bool ephemeral = false;
   std::optional<uint64_t> stepped;  ///< all on one thread, in an order drawn from this seed
 };

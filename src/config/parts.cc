@@ -67,6 +67,33 @@ const Spec<SinkText>& SinkText::spec() {
   return spec;
 }
 
+const Spec<LogText>& LogText::spec() {
+  static const auto spec =
+      Spec<LogText>("log", "Where a run says what it does, a line for each action")
+          .description(
+              "The file is appended to, run after run. A line that would make it larger than `max_size` goes to a new "
+              "one: the file becomes `FILE.1`, what was `FILE.1` becomes `FILE.2`, and so on. `trommel run --log FILE` "
+              "and `--log-format FORMAT` go before what stands here.")
+          .scalar_is("file")
+          .field("file", &LogText::file, "left out, standard error", {.example = "conversion_log.txt"})
+          .field("format", &LogText::format,
+                 "plain is for people; key_value and json have one `time`, `level` and `message` a line")
+          .field("max_size", &LogText::max_size, "how large the file may become", {.example = "10MB"})
+          .field("keep", &LogText::keep, "how many files stay that were put aside", {.example = "5"})
+          .example(
+              "sources:\n  drops: { files: { path: input/*.csv } }\nsinks:\n  lake: { files: { path: "
+              "output/students.parquet } }\nlog: { file: conversion_log.txt, format: plain, max_size: 10MB, keep: 5 "
+              "}\n")
+          .check([](const LogText& text, const Node& node, Problems& problems) {
+            if (text.max_size.bytes < 1)
+              problems.add(node.find("max_size")->place, "`max_size` must be at least 1 byte");
+            if (text.keep < 1)
+              problems.add(node.find("keep")->place,
+                           "`keep` must be at least 1, not `" + std::to_string(text.keep) + "`");
+          });
+  return spec;
+}
+
 const Spec<PipelineText>& PipelineText::spec() {
   static const auto spec =
       Spec<PipelineText>("pipeline", "A pipeline file: where rows come from, what is done to them, where they go")
@@ -98,6 +125,8 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("ordered", &PipelineText::ordered, "keep the order of rows across files too, with one lane")
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
+          .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",
+                 {.example = "conversion_log.txt", .type = "file or log"})
           .example(
               "name: students\nsources:\n  drops: { files: { path: input/*.csv } }\n"
               "transforms:\n  tidy: { clean: { names: snake_case } }\nsinks:\n  lake: { files: { path: "
@@ -114,9 +143,9 @@ const Spec<PipelineText>& PipelineText::spec() {
 }
 
 const std::vector<const SpecInfo*>& pipeline_specs() {
-  static const std::vector<const SpecInfo*> specs = {&PipelineText::spec().info(), &SourceText::spec().info(),
-                                                     &TransformText::spec().info(), &SinkText::spec().info(),
-                                                     &contract_spec()};
+  static const std::vector<const SpecInfo*> specs = {
+      &PipelineText::spec().info(), &SourceText::spec().info(), &TransformText::spec().info(),
+      &SinkText::spec().info(),     &contract_spec(),           &LogText::spec().info()};
   return specs;
 }
 

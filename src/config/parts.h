@@ -49,6 +49,20 @@ struct SinkText {
   static const Spec<SinkText>& spec();
 };
 
+template <>
+struct EnumNames<LogFormat> {
+  static constexpr EnumName<LogFormat> list[] = {
+      {"plain", LogFormat::plain}, {"key_value", LogFormat::key_value}, {"json", LogFormat::json}};
+};
+
+struct LogText {
+  std::optional<Path> file;
+  LogFormat format = LogFormat::plain;
+  ByteSize max_size{LogFile::Options{}.max_bytes};
+  int64_t keep = LogFile::Options{}.keep;
+  static const Spec<LogText>& spec();
+};
+
 struct PipelineText {
   std::optional<std::string> name;
   Pairs<Node> sources, tables, transforms, sinks, stores;
@@ -57,6 +71,7 @@ struct PipelineText {
   RejectBudget max_rejects;
   bool ordered = false;
   std::optional<Path> state;
+  LogText log;
   static const Spec<PipelineText>& spec();
 };
 

@@ -85,6 +85,11 @@ class Loader {
     settings.max_rejects = text.max_rejects;
     settings.ordered = text.ordered;
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
+    settings.log.format = text.log.format;
+    settings.log.max_bytes = text.log.max_size.bytes;
+    settings.log.keep = text.log.keep;
+    if (text.log.file && text.log.file->text != "-")
+      settings.log.file = join_path(pipeline_.folder, text.log.file->text);
   }
 
   // ---- stores ----

@@ -13,6 +13,7 @@
 #include "config/contract.h"
 #include "spec/node.h"
 #include "spec/spec.h"
+#include "telemetry/log.h"
 
 namespace trommel {
 
@@ -46,12 +47,21 @@ struct Part {
   std::string store_name;  ///< for people
 };
 
+/// Where a run says what it does, and how.
+struct LogSettings {
+  std::string file;  ///< empty: standard error
+  LogFormat format = LogFormat::plain;
+  int64_t max_bytes = LogFile::Options{}.max_bytes;
+  int64_t keep = LogFile::Options{}.keep;
+};
+
 struct PipelineSettings {
   int64_t memory_bytes = 0;  ///< 0: a share of the machine
   int64_t lanes = 0;         ///< 0: as many as cores
   RejectBudget max_rejects;
   bool ordered = false;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
+  LogSettings log;
 
   // Not in the file: what tests vary to see that it changes nothing.
   int64_t batch_rows = 0;   ///< decoded batches are cut to this many rows; 0: as they come

@@ -82,15 +82,27 @@ void Log::line(Level level, std::string_view message, const Facts& facts) {
     out = fmt::format("time={} level={} message={}", iso, word, value_for_line(message));
     for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, value_for_line(value));
   } else {
-    static constexpr const char* padded[] = {"INFO ", "WARN ", "ERROR"};
-    static constexpr Colour colours[] = {Colour::none, Colour::yellow, Colour::red};
-    const Terminal& terminal = console_.terminal();
-    out = fmt::format("{} {} {}", terminal.paint(time, Colour::dim),
-                      terminal.paint(padded[static_cast<size_t>(level)], colours[static_cast<size_t>(level)]),
-                      printable(message));
-    for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, value_for_line(value));
+    out = plain(time, level, message, facts);
   }
+  if (!file_) return console_.print(out);
+  const auto written = file_->append(out);
+  if (written) return;
+  if (!told_.exchange(true))
+    console_.print("the log file takes no more lines, they follow here: " + written.error().text());
   console_.print(out);
+}
+
+std::string Log::plain(const std::string& time, Level level, std::string_view message, const Facts& facts) const {
+  static constexpr const char* padded[] = {"INFO ", "WARN ", "ERROR"};
+  static constexpr Colour colours[] = {Colour::none, Colour::yellow, Colour::red};
+  const auto paint = [&](std::string_view text, Colour colour) {
+    return file_ ? std::string(text) : console_.terminal().paint(text, colour);
+  };
+  std::string out =
+      fmt::format("{} {} {}", paint(time, Colour::dim),
+                  paint(padded[static_cast<size_t>(level)], colours[static_cast<size_t>(level)]), printable(message));
+  for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, value_for_line(value));
+  return out;
 }
 
 }  // namespace trommel

@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "telemetry/log.h"
+#include "telemetry/log_file.h"
 #include "telemetry/numbers.h"
 #include "telemetry/progress.h"
 #include "telemetry/table.h"
@@ -145,6 +149,90 @@ TEST(Progress, SaysWhatIsKnown) {
   now.bytes_expected = -1;
   now.rejected = 3;
   EXPECT_EQ(progress_text(now, 52000, 8.1e6), "123,456 rows  12 MB  52,000 rows/s  8.1 MB/s  3 rejected");
+}
+
+/// A folder that is gone with the test.
+struct TempFolder {
+  TempFolder() { EXPECT_NE(mkdtemp(path.data()), nullptr); }
+  ~TempFolder() { (void)real_env().remove_tree(path); }
+  std::string operator/(const std::string& name) const { return path + "/" + name; }
+  std::string read(const std::string& name) const { return real_env().read_text(*this / name).value_or("(none)"); }
+  void write(const std::string& name, std::string_view text) const {
+    ASSERT_TRUE(real_env().write_text(*this / name, text).has_value());
+  }
+  std::string path = "/tmp/trommel-log-XXXXXX";
+};
+
+void append_all(const TempFolder& folder, std::initializer_list<std::string_view> lines, int64_t max_bytes,
+                int64_t keep) {
+  auto file = LogFile::open(real_env(), {folder / "run.log", max_bytes, keep});
+  ASSERT_TRUE(file.has_value()) << file.error().text();
+  for (const auto line : lines) ASSERT_TRUE((*file)->append(line).has_value());
+}
+
+TEST(LogFile, IsPutAsideBySizeAndKeepsSoMany) {
+  const TempFolder folder;
+  append_all(folder, {"1", "2", "3"}, 4, 2);
+  EXPECT_EQ(folder.read("run.log"), "3\n");
+  EXPECT_EQ(folder.read("run.log.1"), "1\n2\n");
+  append_all(folder, {"4", "5", "6", "7"}, 4, 2);  // a second run goes on in the same file
+  EXPECT_EQ(folder.read("run.log"), "7\n");
+  EXPECT_EQ(folder.read("run.log.1"), "5\n6\n");
+  EXPECT_EQ(folder.read("run.log.2"), "3\n4\n");
+  EXPECT_EQ(folder.read("run.log.3"), "(none)");
+  append_all(folder, {"longer than a file may be"}, 4, 2);
+  EXPECT_EQ(folder.read("run.log"), "longer than a file may be\n");
+}
+
+TEST(LogFile, FillsTheGapOfARotationThatWasCutOff) {
+  const TempFolder folder;
+  folder.write("run.log", "now\n");
+  folder.write("run.log.2", "b\n");  // died between its renames: .1 is free
+  folder.write("run.log.3", "c\n");
+  append_all(folder, {"next"}, 4, 3);
+  EXPECT_EQ(folder.read("run.log.1"), "now\n");
+  EXPECT_EQ(folder.read("run.log.2"), "b\n");
+  EXPECT_EQ(folder.read("run.log.3"), "c\n");
+}
+
+TEST(LogFile, EndsALineThatWasCutOff) {
+  const TempFolder folder;
+  folder.write("run.log", "whole\ncut of");
+  append_all(folder, {"next"}, 1000, 2);
+  EXPECT_EQ(folder.read("run.log"), "whole\ncut of\nnext\n");
+}
+
+TEST(LogFile, GoesOnWhereItCannotBePutAside) {
+  const TempFolder folder;
+  folder.write("run.log", "");
+  ASSERT_TRUE(real_env().make_directories(folder / "run.log.1/in the way").has_value());
+  append_all(folder, {"1", "2", "3", "4", "5"}, 4, 1);
+  EXPECT_EQ(folder.read("run.log"), "1\n2\n3\n4\n5\n");
+}
+
+TEST(LogFile, LosesNoLineOfManyThreads) {
+  const TempFolder folder;
+  {
+    auto file = LogFile::open(real_env(), {folder / "run.log", 1000, 1000});
+    ASSERT_TRUE(file.has_value());
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&file, thread] {
+        for (int i = 0; i < 500; ++i)
+          EXPECT_TRUE((*file)->append(std::to_string(thread) + " " + std::to_string(i)).has_value());
+      });
+    }
+  }
+  const auto entries = real_env().list(folder.path);
+  ASSERT_TRUE(entries.has_value());
+  EXPECT_GT(entries->size(), 10U);
+  int64_t lines = 0;
+  for (const FileInfo& entry : *entries) {
+    EXPECT_LE(entry.size, 1000);
+    const std::string text = *real_env().read_text(entry.path);
+    lines += std::count(text.begin(), text.end(), '\n');
+  }
+  EXPECT_EQ(lines, 2000);
 }
 
 }  // namespace
