@@ -1,5 +1,7 @@
 #include "config/parts.h"
 
+#include "config/stores.h"
+
 namespace trommel {
 
 namespace {
@@ -8,6 +10,11 @@ namespace {
 std::string contract_schema_text() {
   return R"({"anyOf":[{"type":"string"},)" + spec_json_schema(contract_spec()) +
          R"(,{"type":"object","additionalProperties":{"type":["string","object","array"]}}]})";
+}
+
+std::string stores_schema_text() {
+  return R"({"type":"object","additionalProperties":{"anyOf":[{"type":"string"},)" +
+         spec_json_schema(StoreText::spec().info()) + "]}}";
 }
 
 }  // namespace
@@ -114,8 +121,10 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("sinks", &PipelineText::sinks, "where rows leave, by name",
                  {.required = true, .type = "map of name: sink"})
           .field("stores", &PipelineText::stores,
-                 "places to write tables to, by name: an address, or { kind: duckdb, path: FILE }",
-                 {.example = "{ warehouse: \"duckdb:students.duckdb\" }", .type = "map of name: address"})
+                 "places to write tables to, by name: an address, a map of its parts, or { credentials: FILE }",
+                 {.example = "{ warehouse: \"duckdb:students.duckdb\" }",
+                  .type = "map of name: address or store",
+                  .json_schema = stores_schema_text()})
           .field("memory", &PipelineText::memory, "the budget of the whole process; left out, a share of the machine's",
                  {.example = "512MB"})
           .field("lanes", &PipelineText::lanes, "how many lanes work side by side; left out, one for each core",
@@ -144,8 +153,8 @@ const Spec<PipelineText>& PipelineText::spec() {
 
 const std::vector<const SpecInfo*>& pipeline_specs() {
   static const std::vector<const SpecInfo*> specs = {
-      &PipelineText::spec().info(), &SourceText::spec().info(), &TransformText::spec().info(),
-      &SinkText::spec().info(),     &contract_spec(),           &LogText::spec().info()};
+      &PipelineText::spec().info(), &SourceText::spec().info(), &TransformText::spec().info(), &SinkText::spec().info(),
+      &StoreText::spec().info(),    &contract_spec(),           &LogText::spec().info()};
   return specs;
 }
 

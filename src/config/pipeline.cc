@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "config/parts.h"
+#include "config/stores.h"
 
 namespace trommel {
 
@@ -94,69 +95,13 @@ class Loader {
 
   // ---- stores ----
 
+  StoreReader store_reader() { return {env_, variables_, pipeline_.folder, known("stores"), problems_}; }
+
   void read_stores(const Pairs<Node>& stores) {
     for (const auto& store : stores) {
       names_of_stores_.push_back(store.key);
-      stores_[store.key] = address_of(store.key, store.value);
+      stores_[store.key] = store_reader().read(store.key, store.value);
     }
-  }
-
-  /// Empty when it is wrong, which was told then.
-  std::string address_of(const std::string& name, const Node& node) {
-    if (node.is_scalar()) return checked_address(node.scalar, node);
-    if (!node.is_map()) {
-      wrong_type(node, name, "an address such as duckdb:FILE, or a map", problems_);
-      return {};
-    }
-    // { kind: duckdb, path: FILE } or { duckdb: FILE }
-    const Node* kind = node.find("kind");
-    const Node* path = node.find("path");
-    const std::vector<std::string>& kinds = known("stores");
-    std::string address;
-    for (const Node::Entry& entry : node.entries) {
-      if (entry.name == "kind" || entry.name == "path") continue;
-      if (kind == nullptr && std::find(kinds.begin(), kinds.end(), entry.name) != kinds.end() &&
-          node.entries.size() == 1) {
-        kind = path = &entry.value;
-        address = entry.name;
-        continue;
-      }
-      const std::string near = did_you_mean(entry.name, kinds);
-      problems_.add(
-          entry.place, "unknown key `" + entry.name + "` of store `" + name + "`",
-          near.empty() ? "write { kind: " + joined(kinds, " | ") + ", path: FILE }" : "did you mean `" + near + "`?");
-      return {};
-    }
-    if (kind == nullptr)
-      problems_.add(node.place, "store `" + name + "` needs `kind`", "one of " + joined(kinds, ", "));
-    if (path == nullptr) problems_.add(node.place, "store `" + name + "` needs `path`");
-    if (kind == nullptr || path == nullptr) return {};
-    for (const Node* part : {kind, path}) {
-      if (part->unknown) return {};
-      if (part->is_scalar()) continue;
-      wrong_type(*part, part == kind ? "kind" : "path", "text", problems_);
-      return {};
-    }
-    return checked_address((address.empty() ? kind->scalar : address) + ":" + path->scalar, *kind);
-  }
-
-  std::string checked_address(const std::string& address, const Node& node) {
-    if (node.unknown) return {};
-    const std::vector<std::string>& kinds = known("stores");
-    const std::string kind = address.substr(0, address.find(':'));
-    if (address.find(':') == std::string::npos || std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
-      const std::string near = did_you_mean(kind, kinds);
-      const std::string shown = node.secret ? node.shown() : kind;
-      problems_.add(node.place, "unknown kind of store `" + shown + "`",
-                    near.empty() ? "known: " + joined(kinds, ", ") : "did you mean `" + near + "`?");
-      return {};
-    }
-    const std::string rest = address.substr(kind.size() + 1);
-    if (rest.empty()) {
-      problems_.add(node.place, "the store's address ends after `" + kind + ":`", "such as " + kind + ":FILE");
-      return {};
-    }
-    return kind == "duckdb" ? kind + ":" + join_path(pipeline_.folder, rest) : address;
   }
 
   // ---- parts ----
@@ -229,10 +174,11 @@ class Loader {
     if (!store.is_scalar() || store.unknown) return;  // told already
     if (const auto named = stores_.find(store.scalar); named != stores_.end()) {
       part.store_name = named->first;
-      part.store = named->second;
+      part.store = named->second.text;
+      part.store_notes = named->second.notes;
     } else if (store.scalar.find(':') != std::string::npos) {
       part.store_name = store.shown();
-      part.store = checked_address(store.scalar, store);
+      part.store = store_reader().checked_address(store.scalar, store);
     } else {
       const std::string near = did_you_mean(store.scalar, names_of_stores_);
       std::string hint = names_of_stores_.empty() ? "name it under `stores:`, or write an address such as duckdb:FILE"
@@ -297,7 +243,7 @@ class Loader {
   Pipeline pipeline_;
   Names names_;
   std::vector<std::string> names_of_stores_;
-  std::map<std::string, std::string> stores_;
+  std::map<std::string, StoreAddress> stores_;
 };
 
 }  // namespace

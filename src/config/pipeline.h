@@ -44,7 +44,8 @@ struct Part {
   std::string contract_file;
   std::optional<RejectBudget> max_rejects;  ///< of a source
   std::string store;  ///< for a store sink: the address (`duckdb:students.duckdb`), paths made absolute; may be secret
-  std::string store_name;  ///< for people
+  std::string store_name;                ///< for people
+  std::vector<std::string> store_notes;  ///< what `plan` says of the store's settings
 };
 
 /// Where a run says what it does, and how.

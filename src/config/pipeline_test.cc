@@ -68,8 +68,7 @@ TEST_F(PipelineFile, ReadsAllThatAUserWrites) {
       "  other: { store: \"duckdb:/abs/x.duckdb\", table: t }\n"
       "stores:\n"
       "  warehouse: ${WAREHOUSE:duckdb:students.duckdb}\n"
-      "  second: { kind: duckdb, path: b.duckdb }\n"
-      "  third: { duckdb: ../c.duckdb }\n");
+      "  second: { type: duckdb, path: b.duckdb }\n");
   ASSERT_EQ(mistakes(), "");
   EXPECT_EQ(pipeline.name, "students");
   EXPECT_EQ(pipeline.settings.memory_bytes, 512'000'000);
@@ -141,12 +140,12 @@ TEST_F(PipelineFile, KnowsStores) {
       mistakes_of(
           "sources: {a: {files: x}}\nsinks:\n  b: {store: warehose, table: t}\n  c: {store: \"dukdb:x\", table: t}\n  "
           "d: {store: \"mysql://u:pw@h/d\"}\n"
-          "stores:\n  warehouse: \"duckdb:x\"\n  e: {kind: duckdb}\n  f: {king: duckdb, path: x}\n  g: \"duckdb:\"\n"),
+          "stores:\n  warehouse: \"duckdb:x\"\n  e: {type: duckdb}\n  f: {tipe: duckdb, path: x}\n  g: \"duckdb:\"\n"),
       "p.yaml:3:14: unknown store `warehose` (did you mean `warehouse`?)\n"
       "p.yaml:4:14: unknown kind of store `dukdb` (did you mean `duckdb`?)\n"
       "p.yaml:5:14: unknown kind of store `mysql://u:***@h/d` (known: duckdb)\n"
-      "p.yaml:8:6: store `e` needs `path`\n"
-      "p.yaml:9:7: unknown key `king` of store `f` (write { kind: duckdb, path: FILE })\n"
+      "p.yaml:8:6: store `e` names no file (write `path`, such as students.duckdb)\n"
+      "p.yaml:9:7: unknown key `tipe` (did you mean `type`?)\n"
       "p.yaml:10:6: the store's address ends after `duckdb:` (such as duckdb:FILE)\n");
 }
 

@@ -167,7 +167,8 @@ class Planner {
     PlanNode node = named(part, PlanNode::Kind::sink);
     node.sink = std::move(*sink);
     node.schema = info.schema;
-    node.notes = node.sink.notes;
+    node.notes = part.store_notes;
+    node.notes.insert(node.notes.end(), node.sink.notes.begin(), node.sink.notes.end());
     add(std::move(node), inputs);
   }
 
