@@ -12,6 +12,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(BZip2 REQUIRED)
 
 # Sets `variable` to the folder of a fetched dependency.
 function(trommel_fetch name variable)
@@ -53,7 +54,7 @@ trommel_fetch(duckdb TROMMEL_DUCKDB_ROOT)
 trommel_imported(deps_duckdb "${TROMMEL_DUCKDB_ROOT}/libduckdb.so" "${TROMMEL_DUCKDB_ROOT}/include")
 add_library(deps::duckdb ALIAS deps_duckdb)
 
-foreach(pair hwy=libhwy simdjson=simdjson re2=re2 archive=libarchive isal=libisal zstd=libzstd xxhash=libxxhash)
+foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 package)

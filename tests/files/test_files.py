@@ -57,23 +57,6 @@ def test_parquet_reads_back_in_both_readers(trommel, tmp_path, csv_text, expecte
         assert meta.row_group(0).column(i).is_stats_set
 
 
-@pytest.mark.parametrize("pack", ["gz", "members.gz", "zip"])
-def test_packed_input_gives_the_same_rows(trommel, tmp_path, csv_text, expected, pack):
-    data = csv_text.encode()
-    name = tmp_path / f"in.csv.{pack}"
-    if pack == "gz":
-        name.write_bytes(gzip.compress(data))
-    elif pack == "members.gz":
-        half = data.rindex(b"\n", 0, len(data) // 2) - 17
-        name.write_bytes(gzip.compress(data[:half]) + gzip.compress(data[half:]))
-    else:
-        with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("folder/rows.csv", data)
-            archive.writestr("__MACOSX/folder/._rows.csv", b"shadow")
-    trommel("convert", name.name, "out.parquet")
-    assert rows(tmp_path / "out.parquet") == expected
-
-
 def test_standard_input_packed_and_not(trommel, tmp_path, csv_text, expected):
     trommel("convert", "-", "plain.parquet", stdin=csv_text.encode())
     trommel("convert", "-", "packed.parquet", stdin=gzip.compress(csv_text.encode()))

@@ -17,7 +17,7 @@ OWNERS = {
     r"hwy/": ["codecs/csv"],
     r"simdjson": ["codecs/csv", "codecs/json"],
     r"re2/": ["transforms"],
-    r"(archive(_entry)?|zlib|zstd|isa-l|isa-l/.*|igzip_lib)\.h$": ["connectors/files"],
+    r"(zlib|zstd|bzlib|lzma|lz4frame|isa-l|isa-l/.*|igzip_lib)\.h$": ["connectors/files"],
     r"(fcntl|unistd|dirent|poll|sys/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
     r"(gtest|gmock|rapidcheck)": [],  # tests only
     r"(arrow|parquet)/|fmt/|tl/expected|xxhash": [""],

@@ -12,11 +12,14 @@
 
 namespace trommel {
 
-enum class Unpack { automatic, none, gzip, zip };
+/// Packing, and to be found out.
+enum class Unpack { none, gzip, zip, zstd, bzip2, xz, lz4, automatic };
+static_assert(static_cast<int>(Unpack::lz4) == static_cast<int>(Packing::lz4));
 template <>
 struct EnumNames<Unpack> {
   static constexpr EnumName<Unpack> list[] = {
-      {"auto", Unpack::automatic}, {"none", Unpack::none}, {"gzip", Unpack::gzip}, {"zip", Unpack::zip}};
+      {"auto", Unpack::automatic}, {"none", Unpack::none},   {"gzip", Unpack::gzip}, {"zip", Unpack::zip},
+      {"zstd", Unpack::zstd},      {"bzip2", Unpack::bzip2}, {"xz", Unpack::xz},     {"lz4", Unpack::lz4}};
 };
 
 namespace {
@@ -46,23 +49,16 @@ struct FilesConfig {
     return spec;
   }
   std::optional<Packing> packing() const {
-    switch (compression) {
-      case Unpack::automatic:
-        return std::nullopt;
-      case Unpack::none:
-        return Packing::plain;
-      case Unpack::gzip:
-        return Packing::gzip;
-      case Unpack::zip:
-        return Packing::zip;
-    }
+    if (compression != Unpack::automatic) return static_cast<Packing>(compression);
     return std::nullopt;
   }
 };
 
 std::string extension_of(const std::string& name) {
   std::string file = name_of(name.substr(name.rfind('!') + 1));
-  if (file.ends_with(".gz")) file.resize(file.size() - 3);
+  for (const std::string_view packed : {".gz", ".zst", ".bz2", ".xz", ".lz4"}) {
+    if (file.ends_with(packed)) file.resize(file.size() - packed.size());
+  }
   const size_t dot = file.rfind('.');
   std::string extension = dot == std::string::npos ? "" : file.substr(dot + 1);
   for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

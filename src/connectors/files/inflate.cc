@@ -8,12 +8,11 @@
 #include <optional>
 
 #include "connectors/files/inflate.h"
+#include "connectors/files/packed_bytes.h"
 #include "connectors/files/streams.h"
 
 namespace trommel {
 namespace {
-
-constexpr size_t packed_block_bytes = 256 << 10;
 
 const char* inflate_problem(int code) {
   switch (code) {
@@ -33,34 +32,6 @@ const char* inflate_problem(int code) {
       return "it cannot be unpacked";
   }
 }
-
-/// Packed bytes, and how many of them were used: the place that an error names.
-class Packed {
- public:
-  Packed(std::unique_ptr<InputStream> in, int64_t at) : in_(std::move(in)), buffer_(packed_block_bytes), before_(at) {}
-
-  /// Makes sure that there are bytes, unless the stream has ended.
-  Result<> fill() {
-    if (at_ < end_ || ended_) return {};
-    before_ += static_cast<int64_t>(end_);
-    at_ = end_ = 0;
-    ASSIGN(end_, in_->read(buffer_));
-    ended_ = end_ == 0;
-    return {};
-  }
-  Bytes bytes() const { return {buffer_.data() + at_, end_ - at_}; }
-  void used(size_t count) { at_ += count; }
-  bool ended() const { return ended_ && at_ == end_; }
-  int64_t position() const { return before_ + static_cast<int64_t>(at_); }
-
- private:
-  std::unique_ptr<InputStream> in_;
-  std::vector<uint8_t> buffer_;
-  size_t at_ = 0;
-  size_t end_ = 0;
-  int64_t before_;
-  bool ended_ = false;
-};
 
 class Inflater {
  public:
@@ -145,7 +116,7 @@ class Gunzip : public InputStream {
                           "copy or download it again");
   }
 
-  Packed packed_;
+  PackedBytes packed_;
   Inflater inflater_;
   std::string name_;
   bool between_ = false;
@@ -196,7 +167,7 @@ class Member : public InputStream {
                           "copy or download it again");
   }
 
-  Packed packed_;
+  PackedBytes packed_;
   std::optional<Inflater> inflater_;
   std::string name_;
   Checked expected_;

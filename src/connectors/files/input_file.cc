@@ -71,7 +71,7 @@ Result<std::vector<InputFile>> new_pipe(const FindInputs& where, FileInfo file) 
   input.split.id = fmt::format("{}#{}", input.split.name, where.env->now_us());
   input.file = std::move(file);
   const auto stream = input.pipe->stream();
-  ASSIGN(const std::string head, read_up_to(*stream, 4));
+  ASSIGN(const std::string head, read_up_to(*stream, 16));
   input.packing = where.packing.value_or(packing_of(as_bytes(head)));
   if (input.packing != Packing::zip) return std::vector{input};
   ASSIGN(const auto whole, input.pipe->whole());
@@ -115,6 +115,17 @@ Packing packing_of(Bytes head) {
   };
   if (begins({0x1f, 0x8b, 8})) return Packing::gzip;
   if (begins({'P', 'K', 3, 4}) || begins({'P', 'K', 5, 6})) return Packing::zip;
+  // zstd may begin with frames to be skipped, whose mark's lowest half byte is free.
+  if (begins({0x28, 0xb5, 0x2f, 0xfd}) ||
+      (head.size() >= 4 && head[0] >> 4 == 5 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18))
+    return Packing::zstd;
+  if (begins({0xfd, '7', 'z', 'X', 'Z', 0})) return Packing::xz;
+  if (begins({4, 0x22, 0x4d, 0x18})) return Packing::lz4;
+  // A text can begin with BZh; the first block's mark (or the end's, where there is none) tells.
+  if (begins({'B', 'Z', 'h'}) && head.size() >= 10 && head[3] >= '1' && head[3] <= '9') {
+    const std::string_view mark = as_text(head.subspan(4, 6));
+    if (mark == "1AY&SY" || mark == "\x17\x72\x45\x38\x50\x90") return Packing::bzip2;
+  }
   return Packing::plain;
 }
 
@@ -153,7 +164,11 @@ Result<std::unique_ptr<InputStream>> open_input(Env& env, const InputFile& input
       ASSIGN(std::shared_ptr<RandomFile> file, env.open_random(input.file.path));
       stream = stream_from(std::move(file), 0);
     }
-    if (input.packing == Packing::gzip) stream = gunzip(std::move(stream), name);
+    if (input.packing == Packing::gzip) {
+      stream = gunzip(std::move(stream), name);
+    } else if (input.packing != Packing::plain) {
+      stream = unpack_frames(input.packing, std::move(stream), name);
+    }
   }
   TRY(skip(*stream, at, name));
   return stream;
@@ -182,7 +197,8 @@ Result<Sample> take_sample(Env& env, const InputFile& input, const SampleSize& s
   Sample sample;
   sample.name = input.split.name;
   const bool plain = input.packing == Packing::plain && !input.pipe;
-  sample.size = input.packing == Packing::gzip || input.pipe ? -1 : input.split.size;
+  const bool size_known = input.packing == Packing::plain || input.packing == Packing::zip;
+  sample.size = size_known && !input.pipe ? input.split.size : -1;
   const bool all = !plain || sample.size <= static_cast<int64_t>(size.whole);
   ASSIGN(const auto stream, open_input(env, input, 0));
   // One byte more than wanted tells whether that was all.

@@ -14,8 +14,6 @@
 
 namespace trommel {
 
-enum class Packing { plain, gzip, zip };
-
 /// By its first bytes; the extension decides nothing.
 Packing packing_of(Bytes head);
 

@@ -18,10 +18,18 @@ Result<> skip(InputStream& stream, int64_t bytes, const std::string& name);
 /// Up to `bytes` from where the stream stands; less only at its end.
 Result<std::string> read_up_to(InputStream& stream, size_t bytes);
 
+/// How a file is packed as a whole.
+enum class Packing { plain, gzip, zip, zstd, bzip2, xz, lz4 };
+
 /// A gzip file, any number of members one after the other (RFC 1952). What is damaged, cut short or followed by
 /// something else is an external error with the byte of the packed file near which it was noticed; it never looks like
 /// the end.
 std::unique_ptr<InputStream> gunzip(std::unique_ptr<InputStream> packed, std::string name);
+
+/// The same promises for zstd frames (RFC 8878), bzip2 and xz streams, and LZ4 frames (its frame format 1.6), each one
+/// after the other; frames to be skipped are. Memory: a window of up to 128 MiB (zstd), a dictionary of up to 256 MiB
+/// (xz); what asks for more is an external error.
+std::unique_ptr<InputStream> unpack_frames(Packing packing, std::unique_ptr<InputStream> packed, std::string name);
 
 /// A file in a zip archive, as its directory describes it.
 struct ZipMember {

@@ -5,20 +5,15 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstring>
 #include <random>
 #include <stdexcept>
+
+#include "connectors/files/streams_testing.h"
 
 namespace trommel {
 namespace {
 
 using testing::HasSubstr;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().text());
-  return std::move(*result);
-}
 
 std::string deflated(const std::string& bytes, int window_bits, int level = 6) {
   z_stream stream{};
@@ -87,24 +82,6 @@ std::string zip(const std::vector<std::pair<std::string, std::string>>& files, c
   return out;
 }
 
-/// Gives what it has in pieces of random size.
-class Crumbs : public InputStream {
- public:
-  Crumbs(std::string bytes, uint64_t seed, size_t most) : bytes_(std::move(bytes)), random_(seed), most_(most) {}
-  Result<size_t> read(std::span<uint8_t> into) override {
-    const size_t count = std::min({into.size(), bytes_.size() - at_, 1 + random_() % most_});
-    std::memcpy(into.data(), bytes_.data() + at_, count);
-    at_ += count;
-    return count;
-  }
-
- private:
-  std::string bytes_;
-  size_t at_ = 0;
-  std::mt19937_64 random_;
-  size_t most_;
-};
-
 class InMemory : public RandomFile {
  public:
   explicit InMemory(std::string bytes) : bytes_(std::move(bytes)) {}
@@ -119,27 +96,6 @@ class InMemory : public RandomFile {
  private:
   std::string bytes_;
 };
-
-Result<std::string> read_whole(InputStream& stream, std::mt19937_64& random) {
-  std::string out;
-  std::vector<uint8_t> room(1 << 16);
-  while (true) {
-    const size_t wanted = 1 + random() % (random() % 2 == 0 ? 7 : room.size());
-    ASSIGN(const size_t got, stream.read({room.data(), wanted}));
-    if (got == 0) break;
-    out.append(reinterpret_cast<const char*>(room.data()), got);
-  }
-  ASSIGN(const size_t again, stream.read(room));
-  EXPECT_EQ(again, 0U) << "the end is the end";
-  return out;
-}
-
-std::string some_text(std::mt19937_64& random, size_t most) {
-  std::string out(random() % (most + 1), '\0');
-  const bool noise = random() % 3 == 0;
-  for (char& c : out) c = static_cast<char>(noise ? random() : 'a' + random() % 4);
-  return out;
-}
 
 TEST(Gunzip, AnyMembersInAnyPiecesGiveBackTheirBytes) {
   std::mt19937_64 random(7);

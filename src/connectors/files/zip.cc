@@ -113,7 +113,7 @@ Result<> read_zip64_extra(Bytes extra, ZipMember& member, uint32_t size, uint32_
   return damaged(name, "the 64-bit sizes of " + member.name + " are missing");
 }
 
-/// The upper half of code page 437, in which names without the UTF-8 flag are written.
+/// The upper half of code page 437, in which old programs write names.
 constexpr std::array<const char*, 128> code_page_437 = {
     "Ç", "ü", "é", "â", "ä", "à", "å", "ç", "ê", "ë", "è", "ï", "î", "ì", "Ä", "Å", "É", "æ",     "Æ", "ô", "ö", "ò",
     "û", "ù", "ÿ", "Ö", "Ü", "¢", "£", "¥", "₧", "ƒ", "á", "í", "ó", "ú", "ñ", "Ñ", "ª", "º",     "¿", "⌐", "¬", "½",
@@ -122,8 +122,31 @@ constexpr std::array<const char*, 128> code_page_437 = {
     "╪", "┘", "┌", "█", "▄", "▌", "▐", "▀", "α", "ß", "Γ", "π", "Σ", "σ", "µ", "τ", "Φ", "Θ",     "Ω", "δ", "∞", "φ",
     "ε", "∩", "≡", "±", "≥", "≤", "⌠", "⌡", "÷", "≈", "°", "∙", "·", "√", "ⁿ", "²", "■", "\u00a0"};
 
-std::string utf8_name(Bytes raw, bool is_utf8) {
-  if (is_utf8) return std::string(as_text(raw));
+/// RFC 3629: no overlong forms, no surrogates.
+bool is_utf8(Bytes bytes) {
+  for (size_t at = 0; at < bytes.size();) {
+    const uint8_t first = bytes[at];
+    const size_t more = first < 0x80                    ? 0
+                        : first >= 0xc2 && first < 0xe0 ? 1
+                        : first >= 0xe0 && first < 0xf0 ? 2
+                        : first >= 0xf0 && first < 0xf5 ? 3
+                                                        : 4;
+    if (more == 4 || at + more >= bytes.size()) return false;
+    for (size_t i = 1; i <= more; ++i) {
+      if (bytes[at + i] >> 6 != 2) return false;
+    }
+    const uint8_t second = more > 0 ? bytes[at + 1] : 0;
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f))
+      return false;
+    at += more + 1;
+  }
+  return true;
+}
+
+/// The flag for UTF-8 is not believed: macOS writes UTF-8 without it, others set it and write anything.
+std::string utf8_name(Bytes raw) {
+  if (is_utf8(raw)) return std::string(as_text(raw));
   std::string out;
   for (const uint8_t byte : raw)
     out += byte < 128 ? std::string(1, static_cast<char>(byte)) : code_page_437[byte - 128];
@@ -157,7 +180,7 @@ Result<std::vector<ZipMember>> zip_members(const RandomFile& file, const std::st
     member.offset = entry.u32(42);
     const size_t name_bytes = entry.u16(28);
     const size_t extra_bytes = entry.u16(30);
-    member.name = utf8_name(entry.part(46, name_bytes), (flags & 0x800) != 0);
+    member.name = utf8_name(entry.part(46, name_bytes));
     TRY(read_zip64_extra(entry.part(46 + name_bytes, extra_bytes), member, entry.u32(24), entry.u32(20), entry.u32(42),
                          name));
     if (entry.is_short()) return damaged(name, fmt::format("entry {} of its directory is broken", i + 1));
