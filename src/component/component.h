@@ -43,6 +43,8 @@ struct ReferenceTable {
 struct InputInfo {
   std::string name;  ///< of the node that the rows come from
   Schema schema;
+  bool endless = false;         ///< it never ends by itself: a watched folder, a topic
+  bool keeps_positions = true;  ///< its rows know their split, and their position in it
 };
 
 /// What binding may use. Binding reads (samples, table definitions), and never writes.

@@ -126,7 +126,8 @@ class Planner {
     for (const std::string& input : inputs) {
       const auto at = place_.find(input);
       if (at == place_.end()) return;  // its own mistake has been said
-      infos.push_back({input, plan_.nodes[at->second].schema});
+      infos.push_back(
+          {.name = input, .schema = plan_.nodes[at->second].schema, .keeps_positions = keeps_positions(at->second)});
     }
     if (kind == nullptr) return;
     if (!kind->inputs && infos.size() != 1) {
@@ -151,7 +152,9 @@ class Planner {
     for (const std::string& input : inputs) {
       if (!place_.contains(input)) return;
     }
-    const InputInfo info{inputs[0], plan_.nodes[place_[inputs[0]]].schema};
+    const InputInfo info{.name = inputs[0],
+                         .schema = plan_.nodes[place_[inputs[0]]].schema,
+                         .keeps_positions = keeps_positions(place_[inputs[0]])};
     for (const std::string& other : inputs) {
       if (plan_.nodes[place_[other]].schema->Equals(*info.schema, false)) continue;
       problems_.add(part.from_place,
@@ -170,6 +173,14 @@ class Planner {
     node.notes = part.store_notes;
     node.notes.insert(node.notes.end(), node.sink.notes.begin(), node.sink.notes.end());
     add(std::move(node), inputs);
+  }
+
+  /// Whether rows that leave the node know where they came from.
+  bool keeps_positions(size_t node) const {
+    const PlanNode& of = plan_.nodes[node];
+    if (of.kind == PlanNode::Kind::source) return plan_.provenance;
+    return of.transform.keeps_positions &&
+           std::ranges::all_of(of.inputs, [this](size_t input) { return keeps_positions(input); });
   }
 
   void check_owners() {

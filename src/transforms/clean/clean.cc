@@ -12,16 +12,18 @@
 
 #include "transforms/clean/names.h"
 #include "transforms/clean/values.h"
+#include "transforms/dedupe/first_rows.h"
 
 namespace trommel {
 
-enum class NameStyle { as_they_are, snake_case };
+enum class NameStyle { as_they_are, snake_case, lower };
 enum class NullRows { any, all };
+enum class DedupeScope { within_file };
 
 template <>
 struct EnumNames<NameStyle> {
-  static constexpr EnumName<NameStyle> list[] = {{"snake_case", NameStyle::snake_case},
-                                                 {"as_they_are", NameStyle::as_they_are}};
+  static constexpr EnumName<NameStyle> list[] = {
+      {"snake_case", NameStyle::snake_case}, {"lower", NameStyle::lower}, {"as_they_are", NameStyle::as_they_are}};
 };
 template <>
 struct EnumNames<TextCase> {
@@ -30,6 +32,10 @@ struct EnumNames<TextCase> {
 template <>
 struct EnumNames<NullRows> {
   static constexpr EnumName<NullRows> list[] = {{"any", NullRows::any}, {"all", NullRows::all}};
+};
+template <>
+struct EnumNames<DedupeScope> {
+  static constexpr EnumName<DedupeScope> list[] = {{"within_file", DedupeScope::within_file}};
 };
 
 namespace {
@@ -45,14 +51,15 @@ struct CleanConfig {
   std::optional<TextCase> text;
   Pairs<std::string> cast, fill;
   std::optional<std::variant<NullRows, Texts>> drop_null_rows;
+  std::optional<DedupeScope> dedupe;
 };
 
 constexpr const char* description =
     "The steps run in this order, whatever their order in the file: `names`, `rename`, `select`, `drop`, `trim`, "
     "`nulls`, `text`, `cast`, `fill`, "
-    "`drop_null_rows`. A column may be called by its name before or after `names` and `rename`.\n\n"
+    "`drop_null_rows`, `dedupe`. A column may be called by its name before or after `names` and `rename`.\n\n"
     "A row with a value that `cast` cannot read is a reject (`cast`); a row left out by `drop_null_rows` counts as "
-    "filtered. "
+    "filtered, one left out by `dedupe` as deduplicated. "
     "Text inside lists, structs and maps is left alone.";
 
 constexpr const char* example =
@@ -71,7 +78,7 @@ const Spec<CleanConfig>& clean_spec() {
           .description(description)
           .example(example)
           .field("names", &CleanConfig::names,
-                 "how column names are written; snake_case keeps letters and digits and makes each name unique",
+                 "how column names are written; snake_case keeps letters and digits alone, and each name stays unique",
                  {.example = "snake_case"})
           .field("rename", &CleanConfig::rename, "new names for columns", {.example = "{ dep: departure }"})
           .field("select", &CleanConfig::select, "the columns to keep, in this order", {.example = "[name, age]"})
@@ -86,8 +93,10 @@ const Spec<CleanConfig>& clean_spec() {
                  {.example = "{ age: int16 }"})
           .field("fill", &CleanConfig::fill, "values for NULL", {.example = "{ country: unknown }"})
           .field("drop_null_rows", &CleanConfig::drop_null_rows,
-                 "leave out rows where any column is NULL, where all are, or where one of these is",
-                 {.example = "any"});
+                 "leave out rows where any column is NULL, where all are, or where one of these is", {.example = "any"})
+          .field("dedupe", &CleanConfig::dedupe,
+                 "of rows that are equal once they are tidied keep the first, within each file; NULL equals NULL",
+                 {.example = "within_file"});
   return spec;
 }
 
@@ -113,7 +122,9 @@ class Binder {
       : config_(config), settings_(settings), problems_(problems) {
     Texts names;
     for (const auto& field : input.fields()) names.push_back(field->name());
-    const Texts tidy = config.names == NameStyle::snake_case ? snake_case_names(names) : names;
+    Texts tidy = names;
+    if (config.names == NameStyle::snake_case) tidy = snake_case_names(names);
+    if (config.names == NameStyle::lower) tidy = lower_case_names(names);
     for (size_t i = 0; i < names.size(); ++i) {
       const auto& field = input.field(static_cast<int>(i));
       Cleaned& column = columns_.emplace_back();
@@ -332,12 +343,15 @@ struct Steps {
   std::vector<Cleaned> columns;
   Schema schema;
   std::vector<size_t> must_not_be_null;
-  bool only_if_all = false;  // a row goes when all of them are NULL, not when any is
+  bool only_if_all = false;             // a row goes when all of them are NULL, not when any is
+  std::optional<RowDigester> digester;  // where equal rows go
 };
 
 class Clean : public Transform {
  public:
-  explicit Clean(std::shared_ptr<const Steps> steps) : steps_(std::move(steps)) {}
+  explicit Clean(std::shared_ptr<const Steps> steps) : steps_(std::move(steps)) {
+    if (steps_->digester) first_rows_.emplace(*steps_->digester);
+  }
 
   Result<> push(size_t, const Batch& batch, Outlet& outlet) override {
     std::vector<ArrayPtr> columns;
@@ -358,6 +372,9 @@ class Clean : public Transform {
     if (filtered > 0) outlet.filtered(filtered);
     if (!keep.empty()) {
       ASSIGN(out, filter(out, keep));
+    }
+    if (first_rows_) {
+      ASSIGN(out, first_rows_->keep(out, outlet));
     }
     if (out.size() > 0) outlet.emit(std::move(out));
     return {};
@@ -426,6 +443,7 @@ class Clean : public Transform {
   }
 
   const std::shared_ptr<const Steps> steps_;
+  std::optional<FirstRows> first_rows_;
 };
 
 Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext&,
@@ -453,6 +471,18 @@ Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputI
     if (column.name != column.original) renamed.push_back(fmt::format("{} -> {}", column.original, column.name));
   }
   steps->schema = arrow::schema(std::move(fields));
+  if (config.dedupe) {
+    const Place place = settings.find("dedupe")->place;
+    if (!inputs.at(0).keeps_positions)
+      problems.add(place, "`dedupe: within_file`: rows no longer know their file here", "dedupe before that step");
+    auto digester = RowDigester::of(*steps->schema);
+    if (!digester) {
+      problems.add(place, "`dedupe`: " + digester.error().what, "`drop` or `cast` the column");
+      return bound;
+    }
+    steps->digester = std::move(*digester);
+    bound.shape = Shape::in_order;
+  }
   if (!renamed.empty()) bound.notes.push_back(fmt::format("names: {}", fmt::join(renamed, ", ")));
   bound.schema = steps->schema;
   bound.make = [steps]() -> Result<std::unique_ptr<Transform>> { return std::make_unique<Clean>(steps); };

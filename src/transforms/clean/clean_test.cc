@@ -35,6 +35,13 @@ TEST(Names, SnakeCase) {
   EXPECT_EQ(snake_case("--"), "");
 }
 
+TEST(Names, LowerCase) {
+  EXPECT_EQ(lower_case("famSize"), "famsize");
+  EXPECT_EQ(lower_case("Größe (CM)"), "größe (cm)");
+  EXPECT_EQ(lower_case("ÄRGER"), "ärger");
+  EXPECT_THAT(lower_case_names({"G1", "g1", ""}), ElementsAre("g1", "g1_2", "column_3"));
+}
+
 TEST(Names, AreUnique) {
   EXPECT_THAT(snake_case_names({"a", "A", "a_2", "", "--", "a "}),
               ElementsAre("a", "a_3", "a_2", "column_4", "column_5", "a_4"));
@@ -97,14 +104,14 @@ class Heard : public Outlet {
   }
   void reject(const Block&, std::span<const RawRefusal>) override { ADD_FAILURE(); }
   void filtered(int64_t rows) override { left_out += rows; }
-  void deduplicated(int64_t) override { ADD_FAILURE(); }
+  void deduplicated(int64_t rows) override { equal += rows; }
   void expanded(int64_t) override { ADD_FAILURE(); }
   void combined(int64_t, int64_t) override { ADD_FAILURE(); }
   void misfit(const Block&, Misfit) override { ADD_FAILURE(); }
 
   std::vector<Batch> batches;
   std::vector<Refusal> refusals;
-  int64_t left_out = 0;
+  int64_t left_out = 0, equal = 0;
 };
 
 struct Bound {
@@ -121,7 +128,7 @@ Bound bind(const std::string& settings, const Schema& schema = people_schema()) 
   Problems problems;
   const Node node =
       parse_yaml(settings, "p.yaml", [](const std::string&) { return std::optional<std::string>(); }, problems);
-  auto bound = clean_transform().bind(node, {{"in", schema}}, BindContext{}, problems);
+  auto bound = clean_transform().bind(node, {{.name = "in", .schema = schema}}, BindContext{}, problems);
   EXPECT_TRUE(bound) << bound.error().text();
   return {std::move(*bound), problems.text()};
 }
@@ -235,6 +242,55 @@ TEST(Clean, NamesEveryMistakeWithItsPlace) {
   EXPECT_THAT(bind("{ cast: { Age: integre } }").problems, HasSubstr("integre"));
   EXPECT_THAT(bind("{ nmaes: snake_case }").problems, HasSubstr("did you mean `names`?"));
   EXPECT_THAT(bind("{ text: small }").problems, HasSubstr("lower, upper"));
+}
+
+// Rows of a file, first at `position`.
+Batch of_file(const std::string& source, const std::string& file, const std::vector<std::optional<std::string>>& names,
+              Position position = 0) {
+  auto split = std::make_shared<Split>();
+  split->id = file;
+  split->source = source;
+  auto block = std::make_shared<Block>();
+  block->split = std::move(split);
+  const auto column = texts(names);
+  return {arrow::RecordBatch::Make(arrow::schema({arrow::field("Name", arrow::utf8())}), column->length(), {column}),
+          Positions::run(position), std::move(block)};
+}
+
+std::vector<std::string> names_of(const Heard& heard) {
+  std::vector<std::string> out;
+  for (const Batch& batch : heard.batches) {
+    for (const std::string& name : shown(*batch.rows->column(0))) out.push_back(name);
+  }
+  return out;
+}
+
+TEST(Clean, DedupesWithinAFileWhatIsEqualOnceItIsTidied) {
+  const Batch first = of_file("in", "a", {"Ann", "ann", std::nullopt, "bob", std::nullopt});
+  const std::string settings = "{ names: lower, text: lower, dedupe: within_file }";
+  const Bound bound = bind(settings, first.rows->schema());
+  EXPECT_EQ(bound.problems, "");
+  EXPECT_EQ(bound.transform.shape, Shape::in_order);
+  EXPECT_THAT(broken_transform_promises(bound.transform, first), IsEmpty());
+  Heard heard;
+  auto transform = bound.transform.make();
+  // Two blocks of file a with rows of another source between them, then a copy of it.
+  ASSERT_TRUE((*transform)->push(0, first, heard));
+  ASSERT_TRUE((*transform)->push(0, of_file("other", "x", {"ann", "ANN"}), heard));
+  ASSERT_TRUE((*transform)->push(0, of_file("in", "a", {"BOB", "eve"}, 5), heard));
+  ASSERT_TRUE((*transform)->push(0, of_file("in", "b", {"ann", "eve", "eve"}), heard));
+  EXPECT_THAT(names_of(heard), ElementsAre("ann", "NULL", "bob", "ann", "eve", "ann", "eve"));
+  EXPECT_EQ(heard.equal, 5);
+  EXPECT_EQ(heard.batches[0].positions.at(2), 3);
+}
+
+TEST(Clean, DedupeNeedsToKnowTheFile) {
+  Problems problems;
+  const Node node = parse_yaml(
+      "dedupe: within_file", "p.yaml", [](const std::string&) { return std::optional<std::string>(); }, problems);
+  const InputInfo blind{.name = "in", .schema = people_schema(), .keeps_positions = false};
+  ASSERT_TRUE(clean_transform().bind(node, {blind}, BindContext{}, problems));
+  EXPECT_THAT(problems.text(), HasSubstr("p.yaml:1:9: `dedupe: within_file`: rows no longer know their file here"));
 }
 
 TEST(Clean, AnEmptyBatchIsNotHandedOn) {

@@ -122,11 +122,19 @@ std::string snake_case(std::string_view name) {
   return out;
 }
 
-std::vector<std::string> snake_case_names(const std::vector<std::string>& names) {
+std::string lower_case(std::string_view name) {
+  std::string out;
+  for (const Piece& piece : pieces_of(name)) out += piece.letter == Letter::capital ? piece.lower : piece.text;
+  return out;
+}
+
+namespace {
+
+std::vector<std::string> unique_names(const std::vector<std::string>& names, std::string (*written)(std::string_view)) {
   std::vector<std::string> wanted;
   std::set<std::string> reserved;
   for (size_t i = 0; i < names.size(); ++i) {
-    std::string name = snake_case(names[i]);
+    std::string name = written(names[i]);
     if (name.empty()) name = fmt::format("column_{}", i + 1);
     reserved.insert(name);
     wanted.push_back(std::move(name));
@@ -141,6 +149,16 @@ std::vector<std::string> snake_case_names(const std::vector<std::string>& names)
     taken.insert(name);
   }
   return wanted;
+}
+
+}  // namespace
+
+std::vector<std::string> snake_case_names(const std::vector<std::string>& names) {
+  return unique_names(names, snake_case);
+}
+
+std::vector<std::string> lower_case_names(const std::vector<std::string>& names) {
+  return unique_names(names, lower_case);
 }
 
 }  // namespace trommel
