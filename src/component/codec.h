@@ -40,6 +40,9 @@ class FileFormat {
   virtual Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, std::unique_ptr<InputStream> stream,
                                                std::shared_ptr<RandomFile> random, Position at,
                                                int64_t block_bytes) = 0;
+  /// Whether position `at` is byte `at` of the split's (decompressed) bytes. Otherwise (text that is transcoded as it
+  /// is read) `open` gets a stream that stands at byte 0 whatever `at` is.
+  virtual bool positions_are_bytes() const { return true; }
   /// From here on decoded rows have this schema: columns matched to the file's by `from_column` (index in the file, -1:
   /// missing, NULL). `guessed` as in Source.
   virtual Result<> target(const Schema& rows, const std::vector<int>& from_column,

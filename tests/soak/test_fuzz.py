@@ -12,7 +12,7 @@ SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
 TARGETS = {
     "yaml": (["src/config/yaml.cc", "src/config/yaml_text.cc", "src/spec/node.cc", "src/base/env.cc", "src/base/error.cc", "src/base/path.cc"],
              ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
-    "csv": (sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", "codecs/csv", "codecs/json")
+    "csv": (sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", "codecs/csv", "codecs/text")
                    for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test")),
             ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"],
             sorted(ROOT.glob("tests/pipelines/*/*.csv"))),

@@ -76,7 +76,7 @@ class Work {
           break;
         }
         case RowVerdict::not_utf8:
-          refuse(row, "encoding", "not valid UTF-8");
+          refuse(row, "encoding", "not valid " + plan_.encoding);
           break;
         case RowVerdict::has_nul:
           refuse(row, "nul", "a NUL byte in the row");

@@ -12,6 +12,7 @@
 #include "codecs/csv/reader.h"
 #include "codecs/csv/settings.h"
 #include "codecs/csv/sniff.h"
+#include "codecs/text/encoding.h"
 
 namespace trommel::csv {
 
@@ -39,7 +40,7 @@ class CsvFile : public FileFormat {
   CsvFile(ReadSettings settings, std::optional<Contract> contract)
       : settings_(std::move(settings)), contract_(std::move(contract)) {}
 
-  Result<> look(const Sample& sample);
+  Result<> look(const Sample& raw);
 
   Schema schema() const override {
     std::vector<ColumnInfo> columns;
@@ -58,6 +59,7 @@ class CsvFile : public FileFormat {
   Result<> target(const Schema& rows, const std::vector<int>& from_column, const std::optional<Contract>& contract,
                   bool guessed) override;
   Result<> widen(std::unique_ptr<InputStream> stream) override;
+  bool positions_are_bytes() const override { return encoding_.is_utf8(); }
 
  private:
   void find_header(std::string_view text, size_t skipped, bool whole);
@@ -73,6 +75,7 @@ class CsvFile : public FileFormat {
 
   ReadSettings settings_;
   std::optional<Contract> contract_;
+  text::Encoding encoding_;
   Dialect dialect_;
   std::vector<FileColumn> columns_;
   const std::vector<std::string> no_nulls_;
@@ -83,17 +86,17 @@ class CsvFile : public FileFormat {
   std::shared_ptr<const Decoder> decoder_;
 };
 
-Result<> CsvFile::look(const Sample& sample) {
+Result<> CsvFile::look(const Sample& raw) {
+  encoding_ = text::guess_encoding(raw, settings_.encoding ? text::encoding_named(*settings_.encoding) : std::nullopt);
+  const Sample transcoded = encoding_.is_utf8() ? Sample{} : text::in_utf8(raw, encoding_);
+  const Sample& sample = encoding_.is_utf8() ? raw : transcoded;
+  if (!encoding_.why.empty()) dialect_notes_.push_back(fmt::format("encoding {} ({})", encoding_.name, encoding_.why));
   const std::string empty;
   std::string_view text = sample.pieces.empty() ? empty : sample.pieces[0];
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    return data_error(sample.name, "the file is UTF-16, csv reads UTF-8",
-                      "convert it, for instance with iconv -f UTF-16 -t UTF-8");
-  }
   if (text.starts_with(kBom)) {
     text.remove_prefix(kBom.size());
     data_begin_ = static_cast<int64_t>(kBom.size());
-    dialect_notes_.push_back("byte order mark at the start (left out)");
+    if (encoding_.is_utf8()) dialect_notes_.push_back("byte order mark at the start (left out)");
   }
   size_t skipped = 0;
   for (int64_t line = 0; line < settings_.skip; ++line) {
@@ -314,6 +317,7 @@ Result<> CsvFile::target(const Schema& rows, const std::vector<int>& from_column
   plan.file_columns = static_cast<int>(columns_.size());
   plan.schema = rows;
   plan.guessed = guessed;
+  plan.encoding = encoding_.is_utf8() ? "UTF-8" : encoding_.name;
   for (int i = 0; i < rows->num_fields(); ++i) {
     ColumnPlan column;
     column.name = rows->field(i)->name();
@@ -357,6 +361,7 @@ Result<std::unique_ptr<Reader>> CsvFile::open(std::shared_ptr<const Split> split
     for (size_t i = 0; i < columns_.size(); ++i) all.push_back(static_cast<int>(i));
     TRY(target(schema(), all, contract_, !contract_));
   }
+  ASSIGN(stream, text::in_utf8_from(std::move(stream), encoding_, at, split->name));
   return make_reader(std::move(split), decoder_, std::move(stream), reader_options(at, block_bytes));
 }
 
@@ -394,7 +399,8 @@ Result<> CsvFile::see_block(const Block& block, Index& index, std::vector<Column
 }
 
 Result<> CsvFile::widen(std::unique_ptr<InputStream> stream) {
-  const auto reader = make_reader(std::make_shared<Split>(), decoder_, std::move(stream), reader_options(0, 4 << 20));
+  const auto reader = make_reader(std::make_shared<Split>(), decoder_, text::in_utf8(std::move(stream), encoding_),
+                                  reader_options(0, 4 << 20));
   std::vector<ColumnFacts> facts(columns_.size());
   Index index;
   while (true) {
@@ -410,7 +416,7 @@ Result<> CsvFile::widen(std::unique_ptr<InputStream> stream) {
 int recognise(const Sample& sample) {
   if (sample.pieces.empty()) return 0;
   const std::string_view text = std::string_view(sample.pieces[0]).substr(0, 4096);
-  if (text.find('\0') != std::string_view::npos) return 1;
+  if (text.find('\0') != std::string_view::npos && text::guess_encoding(sample, std::nullopt).is_utf8()) return 1;
   return 20;
 }
 

@@ -55,10 +55,25 @@ TEST(Read, ByteOrderMarkIsNoPartOfTheFirstName) {
   EXPECT_EQ(read.out.rows.begin()->first, 8);
 }
 
-TEST(Read, Utf16IsRefusedWithAWayOut) {
-  ReadText read(std::string("\xFF\xFE") + "a");
-  EXPECT_THAT(read.error, HasSubstr("UTF-16"));
-  EXPECT_THAT(read.error, HasSubstr("iconv"));
+TEST(Read, Utf16IsRead) {
+  const std::string text = "id,wört\n1,ä\n2,b\n";
+  std::string bytes = "\xFF\xFE";
+  for (const char* c = text.data(); *c != 0; ++c) {
+    const bool two = static_cast<uint8_t>(*c) >= 0x80;
+    bytes += two ? static_cast<char>(static_cast<uint8_t>(*c) << 6 | (static_cast<uint8_t>(c[1]) & 0x3f)) : *c;
+    bytes += '\0';
+    if (two) ++c;
+  }
+  for (const int64_t block_bytes : {1, 7, 1 << 20}) {
+    ReadOptions options;
+    options.block_bytes = block_bytes;
+    options.step = 5;
+    ReadText read(bytes, options);
+    EXPECT_EQ(read.schema(), "id: int64, wört: string");
+    EXPECT_THAT(read.out.list(), ElementsAre("1|ä", "2|b"));
+    EXPECT_EQ(read.out.rows.begin()->first, 3 + 9) << "bytes of the text in UTF-8, with its mark";
+    EXPECT_THAT(read.notes(), HasSubstr("encoding utf-16le (by the mark at its start)"));
+  }
 }
 
 TEST(Read, LineEnds) {

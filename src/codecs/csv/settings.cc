@@ -1,6 +1,7 @@
 #include "codecs/csv/settings.h"
 
 #include "batch/types.h"
+#include "codecs/text/encoding.h"
 
 namespace trommel::csv {
 
@@ -32,6 +33,7 @@ void check_read(const ReadSettings& settings, const Node& node, Problems& proble
     problems.add(node.find("max_row") != nullptr ? node.find("max_row")->place : node.place,
                  "max_row: must lie between 1 byte and 512MiB: " + byte_size_text(settings.max_row));
   }
+  text::check_encoding(settings.encoding, node, problems);
   for (const auto& type : settings.types) {
     if (const auto parsed = parse_type(type.value); !parsed)
       problems.add(type.place, "types: " + parsed.error().what, parsed.error().hint);
@@ -85,7 +87,7 @@ const Spec<ReadSettings>& read_spec() {
           .field("ragged", &ReadSettings::ragged,
                  "what becomes of rows with too few fields: `pad` fills them up with NULL")
           .field("max_row", &ReadSettings::max_row, "a longer row is a reject")
-          .field("encoding", &ReadSettings::encoding, "how text is written in bytes; other bytes are rejects")
+          .field("encoding", &ReadSettings::encoding, std::string(text::encoding_doc), {.example = "windows-1252"})
           .check(check_read);
   return spec;
 }

@@ -13,7 +13,6 @@
 namespace trommel::csv {
 
 enum class Ragged { reject, pad };
-enum class Encoding { utf8 };
 
 struct ReadSettings {
   std::optional<std::string> delimiter, quote, escape;
@@ -23,7 +22,7 @@ struct ReadSettings {
   int64_t skip = 0;
   Ragged ragged = Ragged::reject;
   ByteSize max_row{16 << 20};
-  Encoding encoding = Encoding::utf8;
+  std::optional<std::string> encoding;
 
   /// Fills in what was said; call only after parsing found no problems.
   DialectHints hints() const;
@@ -47,9 +46,5 @@ namespace trommel {
 template <>
 struct EnumNames<csv::Ragged> {
   static constexpr EnumName<csv::Ragged> list[] = {{"reject", csv::Ragged::reject}, {"pad", csv::Ragged::pad}};
-};
-template <>
-struct EnumNames<csv::Encoding> {
-  static constexpr EnumName<csv::Encoding> list[] = {{"utf-8", csv::Encoding::utf8}};
 };
 }  // namespace trommel

@@ -6,7 +6,7 @@
 
 #include "codecs/csv/csv.h"
 #include "codecs/csv/settings.h"
-#include "codecs/json/spell.h"
+#include "codecs/text/spell.h"
 
 namespace trommel::csv {
 
@@ -28,15 +28,15 @@ class CsvWriter : public Encoder {
     write_header();
     struct Source {
       const arrow::Array* array;
-      std::unique_ptr<json::Speller> speller;
+      std::unique_ptr<text::Speller> speller;
       bool text;
     };
     std::vector<Source> columns;
     for (int i = 0; i < rows.num_columns(); ++i) {
       const auto& array = rows.column(i);
-      ASSIGN(auto speller, json::make_speller(array, json::Style::plain));
+      ASSIGN(auto speller, text::make_speller(array, text::Style::plain));
       // A delimiter such as `-` or `.` makes even numbers unsafe.
-      const bool text = json::content_of(*array->type()) == json::Content::text || !usual_delimiter();
+      const bool text = text::content_of(*array->type()) == text::Content::text || !usual_delimiter();
       columns.push_back({array.get(), std::move(speller), text});
     }
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
@@ -139,7 +139,7 @@ EncoderKind csv_encoder() {
   kind.check = [](const Node& settings, const Schema& schema, Problems& problems) {
     csv::write_spec().parse(settings, problems);
     for (const auto& field : schema->fields()) {
-      if (!json::can_spell(*field->type()))
+      if (!text::can_spell(*field->type()))
         problems.add(settings.place,
                      "column " + field->name() + " cannot be written as CSV: " + field->type()->ToString());
     }

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/json.h"
-#include "codecs/json/spell.h"
+#include "codecs/text/spell.h"
 
 namespace trommel::json {
 namespace {
@@ -92,7 +92,7 @@ TEST(JsonLines, EveryDayHasItsDate) {
   arrow::Date32Builder builder;
   for (int32_t day = -719162; day < 2932896; day += 17) ASSERT_TRUE(builder.Append(day).ok());
   const auto days = *builder.Finish();
-  const auto speller = *make_speller(days, Style::plain);
+  const auto speller = *text::make_speller(days, text::Style::plain);
   for (int64_t row = 0; row < days->length(); row += 100) {
     std::string text;
     speller->spell(row, text);
@@ -121,7 +121,7 @@ TEST(JsonLines, NestedValues) {
             "{\"l\":[{\"n\":1,\"s\":\"a\\\"\"},null],\"m\":{\"k\":7}}\n{\"l\":[],\"m\":null}\n{\"l\":null,\"m\":{}}\n");
   // A slice spells its own rows.
   std::string text;
-  (*make_speller(column_of_lists->Slice(1, 1), Style::json))->spell(0, text);
+  (*text::make_speller(column_of_lists->Slice(1, 1), text::Style::json))->spell(0, text);
   EXPECT_EQ(text, "[]");
 }
 

@@ -1,7 +1,7 @@
 #include <arrow/api.h>
 
 #include "codecs/json/json.h"
-#include "codecs/json/spell.h"
+#include "codecs/text/spell.h"
 
 namespace trommel::json {
 
@@ -21,15 +21,15 @@ class JsonLines : public Encoder {
   JsonLines(OutputStream& out, const Schema& schema) : out_(out), schema_(schema) {
     for (const auto& field : schema->fields()) {
       std::string name = names_.empty() ? "{" : ",";
-      append_quoted(field->name(), name);
+      text::append_quoted(field->name(), name);
       names_.push_back(name + ":");
     }
   }
 
   Result<> write(const arrow::RecordBatch& rows) override {
-    std::vector<std::unique_ptr<Speller>> columns;
+    std::vector<std::unique_ptr<text::Speller>> columns;
     for (int i = 0; i < rows.num_columns(); ++i) {
-      ASSIGN(auto column, make_speller(rows.column(i), Style::json));
+      ASSIGN(auto column, text::make_speller(rows.column(i), text::Style::json));
       columns.push_back(std::move(column));
     }
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
@@ -83,7 +83,7 @@ EncoderKind json_encoder() {
   kind.check = [](const Node& settings, const Schema& schema, Problems& problems) {
     json::write_spec().parse(settings, problems);
     for (const auto& field : schema->fields()) {
-      if (!json::can_spell(*field->type()))
+      if (!text::can_spell(*field->type()))
         problems.add(settings.place,
                      "column " + field->name() + " cannot be written as JSON: " + field->type()->ToString());
     }

@@ -139,7 +139,7 @@ class FilesSource : public Source {
       ASSIGN(random, open_input_at_any_place(env_, known.input));
     } else {
       if (known.input.pipe && !guessed()) known.input.pipe->forget();
-      ASSIGN(stream, open_input(env_, known.input, at));
+      ASSIGN(stream, open_input(env_, known.input, known.format->positions_are_bytes() ? at : 0));
     }
     ASSIGN(auto reader, known.format->open(std::move(split), std::move(stream), std::move(random), at, block_bytes_));
     return std::make_unique<WatchedReader>(env_, known.input, std::move(reader));

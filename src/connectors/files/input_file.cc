@@ -211,7 +211,8 @@ Result<Sample> take_sample(Env& env, const InputFile& input, const SampleSize& s
   const int64_t last = file->size() - static_cast<int64_t>(size.piece);
   for (size_t i = 1; i <= size.pieces; ++i) {
     std::string piece(size.piece, '\0');
-    const int64_t at = last / static_cast<int64_t>(size.pieces) * static_cast<int64_t>(i);
+    // At a whole unit of UTF-16 and UTF-32.
+    const int64_t at = last / static_cast<int64_t>(size.pieces) * static_cast<int64_t>(i) / 4 * 4;
     ASSIGN(const size_t got, file->read_at(at, {reinterpret_cast<uint8_t*>(piece.data()), piece.size()}));
     piece.resize(got);
     sample.pieces.push_back(std::move(piece));

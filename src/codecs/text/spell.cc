@@ -1,4 +1,4 @@
-#include "codecs/json/spell.h"
+#include "codecs/text/spell.h"
 
 #include <arrow/api.h>
 #include <arrow/util/base64.h>
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <vector>
 
-namespace trommel::json {
+namespace trommel::text {
 
 namespace {
 
@@ -581,4 +581,4 @@ bool can_spell(const arrow::DataType& type) {
   return true;
 }
 
-}  // namespace trommel::json
+}  // namespace trommel::text

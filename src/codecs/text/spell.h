@@ -9,7 +9,7 @@
 #include "batch/batch.h"
 #include "batch/types.h"
 
-namespace trommel::json {
+namespace trommel::text {
 
 enum class Style {
   json,   ///< text quoted and escaped, times with a T, NULL as null
@@ -38,4 +38,4 @@ bool can_spell(const arrow::DataType& type);
 /// `text` in double quotes, escaped as RFC 8259 asks for; UTF-8 stays as it is.
 void append_quoted(std::string_view text, std::string& out);
 
-}  // namespace trommel::json
+}  // namespace trommel::text
