@@ -130,12 +130,14 @@ int run_command(int argc, char** argv, const Components& components, const std::
   app.require_subcommand(0, 1);
   app.failure_message(CLI::FailureMessage::simple);
   add_convert(app, session, action);
+  add_preview(app, session, action);
   add_query(app, session, action);
   add_lint(app, session, action);
   add_plan(app, session, action);
   add_run(app, session, action);
   add_rejects(app, session, action);
   add_describe(app, session, action);
+  add_completion(app, session, action);
   add_version(app, session, action);
 
   if (argc > 1 && argv[1][0] != '-' && !is_verb(app, argv[1])) return unknown_verb(session, app, argv[1]);

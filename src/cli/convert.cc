@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
-
+#include "cli/data_file.h"
 #include "cli/running.h"
+#include "cli/scratch.h"
 #include "cli/verb.h"
 #include "config/parts.h"
 
@@ -11,62 +11,11 @@ namespace trommel::cli {
 namespace {
 
 struct Options {
-  std::string in, out, from, to, delimiter, max_rejects, memory;
-  std::vector<std::string> in_settings, out_settings;
+  std::string in, out, to, max_rejects, memory;
+  FileOptions reading;
+  std::vector<std::string> out_settings;
   int64_t lanes = 0;
   RunningOptions running;
-};
-
-Place command_line() { return {on_command_line, 0, 0}; }
-
-Node text_node(const std::string& text) {
-  Node node;
-  node.kind = Node::Kind::scalar;
-  node.place = command_line();
-  node.scalar = text;
-  return node;
-}
-
-Node map_node() {
-  Node node;
-  node.kind = Node::Kind::map;
-  node.place = command_line();
-  return node;
-}
-
-void put(Node& map, const std::string& name, Node value) {
-  map.entries.push_back({name, command_line(), std::move(value)});
-}
-
-// `nulls=NA` on the command line is what `nulls: NA` is in a pipeline file; the value is YAML.
-void put_setting(Node& map, const std::string& setting, Problems& problems) {
-  const size_t equals = setting.find('=');
-  Node value = parse_yaml(setting.substr(equals + 1), on_command_line, process_environment(), problems);
-  put(map, setting.substr(0, equals), std::move(value));
-}
-
-std::string is_setting(const std::string& text) {
-  return text.find('=') == std::string::npos || text.front() == '=' ? text + " is no NAME=VALUE" : "";
-}
-
-/// A folder that is gone when the command ends.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(Env& env) : env_(env) {
-    const char* base = std::getenv("TMPDIR");
-    std::string name = std::string(base != nullptr && *base != 0 ? base : "/tmp") + "/trommel-XXXXXX";
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~ScratchFolder() {
-    if (!path_.empty()) (void)env_.remove_tree(path_);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  Env& env_;
-  std::string path_;
 };
 
 Pipeline pipeline_of(const Options& options, const std::string& state, Problems& problems) {
@@ -82,21 +31,17 @@ Pipeline pipeline_of(const Options& options, const std::string& state, Problems&
 
   Part source;
   source.name = "in";
-  source.place = command_line();
   source.component = "files";
-  source.settings = map_node();
-  put(source.settings, "path", text_node(options.in));
-  if (!options.from.empty()) put(source.settings, "format", text_node(options.from));
-  if (!options.delimiter.empty()) put(source.settings, "delimiter", text_node(options.delimiter));
-  for (const std::string& setting : options.in_settings) put_setting(source.settings, setting, problems);
+  source.settings = file_settings(options.in, options.reading, problems);
+  source.place = source.settings.place;
   pipeline.sources.push_back(std::move(source));
 
   Part sink;
   sink.name = "out";
-  sink.place = sink.from_place = command_line();
   sink.component = "files";
   sink.from = {"in"};
   sink.settings = map_node();
+  sink.place = sink.from_place = sink.settings.place;
   put(sink.settings, "path", text_node(options.out));
   if (options.out != "-") put(sink.settings, "if_exists", text_node("replace"));
   if (!options.to.empty()) put(sink.settings, "format", text_node(options.to));
@@ -107,10 +52,10 @@ Pipeline pipeline_of(const Options& options, const std::string& state, Problems&
 
 int convert(Session& session, Options& options) {
   const ScratchFolder scratch(session.env);
-  if (scratch.path().empty())
-    return session.fail(Error{Error::Domain::external, "TMPDIR", "no folder can be made in it", {}, false});
+  const auto state = scratch.path();
+  if (!state) return session.fail(state.error());
   Problems problems;
-  const Pipeline pipeline = pipeline_of(options, scratch.path(), problems);
+  const Pipeline pipeline = pipeline_of(options, *state, problems);
   if (!problems.empty()) return session.fail(problems);
   options.running.ephemeral = true;
   options.running.brief = true;
@@ -133,17 +78,12 @@ void add_convert(CLI::App& app, Session& session, Action& action) {
   verb->add_option("OUT", options->out, "File that is written or replaced in one step, or - for standard output")
       ->required()
       ->type_name("");
-  verb->add_option("--from", options->from, "Format of IN; default: what its bytes look like")->type_name("FORMAT");
   verb->add_option("--to", options->to, "Format of OUT; default: by its name")->type_name("FORMAT");
-  verb->add_option("-d,--delimiter", options->delimiter,
-                   "Delimiter of a CSV that comes in; default: what it looks like")
-      ->type_name("CHARACTER");
-  verb->add_option("--in", options->in_settings, "Any setting of the files source (`trommel describe files`)")
-      ->check(is_setting)
-      ->allow_extra_args(false)
-      ->type_name("NAME=VALUE");
+  add_file_options(*verb, options->reading);
   verb->add_option("--out", options->out_settings, "Any setting of the files sink")
-      ->check(is_setting)
+      ->check([](const std::string& text) {
+        return text.find('=') == std::string::npos || text.front() == '=' ? text + " is no NAME=VALUE" : std::string();
+      })
       ->allow_extra_args(false)
       ->type_name("NAME=VALUE");
   verb->add_option("--max-rejects", options->max_rejects,

@@ -3,8 +3,9 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "cli/reading.h"
+#include "cli/data_file.h"
 #include "cli/rows.h"
+#include "cli/scratch.h"
 #include "cli/verb.h"
 #include "telemetry/numbers.h"
 
@@ -14,7 +15,8 @@ namespace {
 
 struct Options {
   std::string from, sql;
-  std::vector<std::string> variables, settings;
+  FileOptions reading;
+  std::vector<std::string> variables;
   bool json = false, csv = false;
   int64_t limit = 100;
 };
@@ -41,60 +43,19 @@ std::string table_name(const std::string& path) {
   return name.empty() ? "data" : name;
 }
 
-const SourceKind* files_source(const Components& components) {
-  for (const SourceKind& kind : components.sources) {
-    if (kind.spec->name == "files") return &kind;
-  }
-  return nullptr;
-}
-
-/// Fills `table` with all rows of the source, once more with wider types when the guesses did not hold.
-Result<> load(Session& session, query::Connection& connection, Source& source, const std::string& table) {
-  for (int attempt = 0;; ++attempt) {
-    auto rows = std::make_shared<SourceRows>(source);
-    TRY(connection.register_stream("rows_of_file", source.schema(), [rows]() -> Result<query::NextRows> {
-      return query::NextRows([rows] { return rows->next(); });
-    }));
-    auto loaded = connection.run(
-        fmt::format("CREATE OR REPLACE TABLE {} AS SELECT * FROM rows_of_file", query::quote_name(table)));
-    connection.unregister_stream("rows_of_file");
-    if (!loaded) return loaded;
-    if (!rows->misfits.empty() && attempt < 3) {
-      TRY(source.widen(rows->misfits));
-      continue;
-    }
-    for (size_t i = 0; i < rows->unread.size() && i < 3; ++i)
-      session.warn(fmt::format("{}: {}", rows->unread[i].place, rows->unread[i].reason));
-    if (rows->unread_rows > 0)
-      session.warn(fmt::format("{} of {} rows could not be read and are not in the answer",
-                               count_text(rows->unread_rows), count_text(rows->rows + rows->unread_rows)));
-    return {};
-  }
-}
-
-Node text_node(const std::string& text) {
-  Node node;
-  node.kind = Node::Kind::scalar;
-  node.place.file = on_command_line;
-  node.scalar = text;
-  return node;
-}
-
 Result<Opened> open_file(Session& session, const Options& options, Problems& problems) {
-  const SourceKind* files = files_source(session.components);
-  if (files == nullptr) return internal_error("query", "no component reads files");
-  Node settings;
-  settings.kind = Node::Kind::map;
-  settings.place.file = on_command_line;
-  settings.entries.push_back({"path", settings.place, text_node(options.from)});
-  BindContext context;
-  context.env = &session.env;
-  context.folder = ".";
-  ASSIGN(auto source, files->bind(settings, std::nullopt, context, problems));
+  const ScratchFolder scratch(session.env);
+  ASSIGN(const std::string folder, scratch.path());
+  ASSIGN(auto source, bind_file(session, options.from, options.reading, folder, problems));
   if (!problems.empty()) return Opened{};
   ASSIGN(auto opened, open({}));
   const std::string table = table_name(options.from);
-  TRY(load(session, *opened.connection, *source, table));
+  ASSIGN(const LoadedRows loaded, load_rows(*opened.connection, *source, table));
+  for (size_t i = 0; i < loaded.first_unread.size() && i < 3; ++i)
+    session.warn(fmt::format("{}: {}", loaded.first_unread[i].place, loaded.first_unread[i].reason));
+  if (loaded.unread > 0)
+    session.warn(fmt::format("{} of {} rows could not be read and are not in the answer", count_text(loaded.unread),
+                             count_text(loaded.rows + loaded.unread)));
   if (table != "data")
     TRY(opened.connection->run(fmt::format("CREATE VIEW data AS SELECT * FROM {}", query::quote_name(table))));
   return opened;
@@ -182,7 +143,8 @@ void add_query(CLI::App& app, Session& session, Action& action) {
                "  trommel query flights.csv.zip 'select origin, count(*) from flights group by all'\n"
                "  trommel query flights.parquet 'select * from data limit 5' --json\n"
                "  trommel query flights.duckdb 'show tables'\n"
-               "  trommel query pipeline.yaml 'select count(*) from flights' --csv\n\n"
+               "  trommel query pipeline.yaml 'select count(*) from flights' --csv\n"
+               "  trommel query - 'select sum(amount) from data' --in nulls=NA < sales.csv\n\n"
                "A file is the table of its own name up to the first dot, and `data`.");
   auto options = std::make_shared<Options>();
   verb->add_option("FILE", options->from, "Data file, DuckDB store (file or duckdb:FILE), or pipeline file")
@@ -195,6 +157,7 @@ void add_query(CLI::App& app, Session& session, Action& action) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber)
       ->type_name("ROWS");
+  add_file_options(*verb, options->reading);
   add_variables(*verb, options->variables);
   verb->callback(
       [&session, &action, options] { action = [&session, options] { return query_verb(session, *options); }; });

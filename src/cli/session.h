@@ -47,8 +47,8 @@ class Session {
   /// Loads the pipeline file and checks all that can be seen without binding: shape, every part's settings, the graph.
   Pipeline load(const std::string& path, Problems& problems);
 
-  /// What the data itself did wrong, such as a file that is not there yet or columns that break the contract: no mistake
-  /// of the pipeline.
+  /// What the data itself did wrong, such as a file that is not there yet or columns that break the contract: no
+  /// mistake of the pipeline.
   std::optional<Error> missing_data(const Pipeline& pipeline);
 
  private:

@@ -12,10 +12,12 @@ namespace trommel::cli {
 class Session;
 using Action = std::function<int()>;
 
+void add_completion(CLI::App& app, Session& session, Action& action);
 void add_convert(CLI::App& app, Session& session, Action& action);
 void add_describe(CLI::App& app, Session& session, Action& action);
 void add_lint(CLI::App& app, Session& session, Action& action);
 void add_plan(CLI::App& app, Session& session, Action& action);
+void add_preview(CLI::App& app, Session& session, Action& action);
 void add_query(CLI::App& app, Session& session, Action& action);
 void add_rejects(CLI::App& app, Session& session, Action& action);
 void add_run(CLI::App& app, Session& session, Action& action);

@@ -56,6 +56,11 @@ std::vector<int> Table::widths() const {
   return widths;
 }
 
+int Table::width() const {
+  const std::vector<int> cells = widths();
+  return total(cells, cells.size());
+}
+
 std::string Table::text(int width) const {
   if (columns_.empty()) return {};
   std::vector<int> cells = widths();

@@ -21,6 +21,7 @@ class Table {
                cells);  ///< missing cells are empty; line ends and control characters are shown as `\n`, `\x1b`
   void rule() { rules_.push_back(rows_.size()); }  ///< a line between the rows so far and the next
   size_t rows() const { return rows_.size(); }
+  int width() const;  ///< in cells, where nothing is cut
 
   /// A head, a rule, the rows; every line ends with \n. `width` in cells: where the table is wider, the widest columns
   /// are cut, each keeping at least eight cells, and columns that still do not fit are left out and named below. 0: as
