@@ -91,6 +91,19 @@ std::vector<std::string> broken_file_sink_promises(FileSink& sink, const std::ve
 /// instance gives the same, so nothing is shared.
 std::vector<std::string> broken_transform_promises(const BoundTransform& bound, const Batch& batch);
 
+/// A store that a pipeline writes epochs to, and what it should hold then.
+struct StoreTrial {
+  std::function<std::shared_ptr<StoreSink>()> make;          ///< the sink, as a new process would have it
+  std::function<std::vector<std::string>()> contents;        ///< the store's rows, asked by other means than the sink
+  std::vector<std::vector<Batch>> epochs;                    ///< committed as 1, 2, ...
+  std::function<std::vector<std::string>(size_t)> expected;  ///< the rows once the first so many are committed
+};
+
+/// Checked: nothing is committed at first; an epoch whose rows break off leaves nothing behind; an epoch is there once,
+/// also when it is committed again, by the same sink, after a restart, or when later ones are there; each commit
+/// returns the rows that were handed to it; the store then holds what it should, in any order.
+std::vector<std::string> broken_store_sink_promises(const StoreTrial& trial);
+
 /// Commits `batches` as epoch 1 of a store that holds nothing of this pipeline yet. `make` gives the sink as a new
 /// process would, `count` the rows that the store holds, asked by other means than the sink. Checked: nothing is
 /// committed at first; an epoch is there once, also when it is committed again, by the same sink or after a restart;

@@ -2,6 +2,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -45,6 +46,23 @@ class Batches final : public Segment {
  private:
   const std::vector<Batch>& batches_;
   size_t at_ = 0;
+};
+
+/// Gives its first batch, then fails.
+class BrokenOff final : public Segment {
+ public:
+  explicit BrokenOff(const std::vector<Batch>& batches) : batches_(batches) {}
+  Result<bool> next(Batch& batch) override {
+    if (given_ || batches_.empty()) return external_error("a segment", "broke off");
+    given_ = true;
+    batch = batches_.front();
+    return true;
+  }
+  int64_t rows() const override { return Batches(batches_).rows(); }
+
+ private:
+  const std::vector<Batch>& batches_;
+  bool given_ = false;
 };
 
 }  // namespace
@@ -109,6 +127,44 @@ std::vector<std::string> broken_store_sink_promises(const std::function<std::sha
   commit(*sink, 1, rows, "the same epoch again");
   commit(*make(), 1, rows, "the same epoch after a restart");
   commit(*make(), 2, 2 * rows, "the next epoch");
+  return broken;
+}
+
+std::vector<std::string> broken_store_sink_promises(const StoreTrial& trial) {
+  std::vector<std::string> broken;
+  const auto expect = [&](StoreSink& sink, size_t committed, const std::string& when) {
+    const auto last = sink.last_committed();
+    if (!last || *last != committed) broken.push_back(fmt::format("{}: last_committed is not {}", when, committed));
+    auto held = trial.contents(), wanted = trial.expected(committed);
+    std::sort(held.begin(), held.end());
+    std::sort(wanted.begin(), wanted.end());
+    if (held == wanted) return;
+    broken.push_back(fmt::format("{}: the store holds {} rows, {} are expected, or others: {} for {}", when,
+                                 held.size(), wanted.size(), fmt::join(held, "; "), fmt::join(wanted, "; ")));
+  };
+  const auto commit = [&](StoreSink& sink, size_t epoch, const std::string& when) {
+    Batches segment(trial.epochs[epoch - 1]);
+    const auto written = sink.commit(epoch, segment);
+    if (!written) {
+      broken.push_back(when + ": " + written.error().text());
+    } else if (*written != segment.rows()) {
+      broken.push_back(fmt::format("{}: the commit says {} rows, the segment has {}", when, *written, segment.rows()));
+    }
+  };
+  const auto sink = trial.make();
+  expect(*sink, 0, "at first");
+  for (size_t epoch = 1; epoch <= trial.epochs.size(); ++epoch) {
+    const auto when = [&](const char* what) { return fmt::format("epoch {}, {}", epoch, what); };
+    BrokenOff some(trial.epochs[epoch - 1]);
+    if (sink->commit(epoch, some)) broken.push_back(when("a segment that broke off was committed"));
+    expect(*sink, epoch - 1, when("after a segment that broke off"));
+    commit(*sink, epoch, when("first commit"));
+    expect(*sink, epoch, when("first commit"));
+    commit(*sink, epoch, when("again"));
+    expect(*sink, epoch, when("again"));
+    for (size_t earlier = 1; earlier <= epoch; ++earlier) commit(*trial.make(), earlier, when("after a restart"));
+    expect(*trial.make(), epoch, when("all again after a restart"));
+  }
   return broken;
 }
 

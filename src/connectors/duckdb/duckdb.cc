@@ -10,7 +10,10 @@ namespace trommel {
 
 template <>
 struct EnumNames<TableWrite> {
-  static constexpr EnumName<TableWrite> list[] = {{"append", TableWrite::append}, {"replace", TableWrite::replace}};
+  static constexpr EnumName<TableWrite> list[] = {{"append", TableWrite::append},
+                                                  {"replace", TableWrite::replace},
+                                                  {"upsert", TableWrite::upsert},
+                                                  {"replace_partitions", TableWrite::replace_partitions}};
 };
 
 namespace {
@@ -21,23 +24,47 @@ constexpr int64_t memory_min = 64 << 20;
 struct DuckdbConfig {
   std::string table;
   TableWrite write = TableWrite::append;
+  std::vector<std::string> key, partition_by;
 };
+
+/// `key` and `write: upsert` need each other, and so do `partition_by` and `write: replace_partitions`.
+void check_columns(const DuckdbConfig& config, const Node& node, Problems& problems) {
+  const auto check = [&](const char* name, const std::vector<std::string>& columns, TableWrite write,
+                         const char* write_name) {
+    const Node* at = node.find(name);
+    if (config.write == write && columns.empty())
+      problems.add(node.find("write")->place, fmt::format("`write: {}` needs `{}`", write_name, name),
+                   fmt::format("such as `{}: [id]`", name));
+    if (config.write != write && at != nullptr)
+      problems.add(at->place, fmt::format("`{}` means nothing without `write: {}`", name, write_name));
+  };
+  check("key", config.key, TableWrite::upsert, "upsert");
+  check("partition_by", config.partition_by, TableWrite::replace_partitions, "replace_partitions");
+}
 
 const Spec<DuckdbConfig>& duckdb_spec() {
   static const auto spec =
       Spec<DuckdbConfig>("duckdb", "A table of a DuckDB file")
           .field("table", &DuckdbConfig::table, "the table's name; it is made when there is none",
                  {.example = "student_data", .required = true})
-          .field("write", &DuckdbConfig::write, "add the rows to what is there, or put them in its place")
+          .field("write", &DuckdbConfig::write, "what rows do to those that are there")
+          .field("key", &DuckdbConfig::key, "of `write: upsert`: the columns that tell rows apart; they take no NULL",
+                 {.example = "[id]"})
+          .field("partition_by", &DuckdbConfig::partition_by,
+                 "of `write: replace_partitions`: the columns whose values make a partition", {.example = "[day]"})
+          .check(check_columns)
           .description(
               "`store: duckdb:FILE` names the file. It is opened for each commit and closed after it, so that others "
               "may read it in between; DuckDB lets one process "
               "at a time have it. Rows and the epoch's number (table `_trommel_epochs`) go in by one transaction: a "
               "commit that is repeated adds nothing.\n\n"
               "A table that is there keeps its definition: what differs from the rows is a mistake that `plan` names, "
-              "unless the table's type is wider. "
-              "`write: replace` empties the table in the same transaction, and makes it anew when its columns are "
-              "others.")
+              "unless the table's type is wider.\n\n"
+              "`write: append` adds the rows. `replace` empties the table in the same transaction, and makes it anew "
+              "when its columns are others. `upsert` updates the row of the same key, or adds one where there is "
+              "none; of two rows of one key in an epoch the one that came last stays, and both count as written. "
+              "`replace_partitions` empties the partitions that rows of the epoch belong to, and fills them with "
+              "these; NULL is a partition like others. An endless run does this with every epoch.")
           .example("store: duckdb:students.duckdb\ntable: student_data");
   return spec;
 }
@@ -45,6 +72,46 @@ const Spec<DuckdbConfig>& duckdb_spec() {
 Place place_of(const Node& settings) {
   const Node* table = settings.find("table");
   return table ? table->place : settings.place;
+}
+
+/// The columns of the table that `names` are; what is not among them goes to `problems`.
+std::vector<size_t> find_columns(const std::vector<std::string>& names, const char* setting, const DuckdbTarget& target,
+                                 const Node& settings, Problems& problems) {
+  std::vector<size_t> out;
+  for (const auto& name : names) {
+    const auto found = std::ranges::find_if(target.columns, [&](const TableColumn& column) {
+      return column.input >= 0 && name_key(column.name) == name_key(name);
+    });
+    const auto index = static_cast<size_t>(found - target.columns.begin());
+    const Place& place = settings.find(setting)->place;
+    if (found == target.columns.end()) {
+      std::vector<std::string> known;
+      for (const auto& column : target.columns) known.push_back(column.name);
+      const auto near = did_you_mean(name, known);
+      problems.add(place, fmt::format("`{}`: the rows have no column `{}`", setting, name),
+                   near.empty() ? "" : fmt::format("did you mean `{}`?", near));
+    } else if (std::ranges::find(out, index) != out.end()) {
+      problems.add(place, fmt::format("`{}` names column `{}` twice", setting, name));
+    } else {
+      out.push_back(index);
+    }
+  }
+  return out;
+}
+
+/// What the mode of writing does to rows that are there, for `plan`.
+std::string write_note(const DuckdbConfig& config) {
+  switch (config.write) {
+    case TableWrite::append:
+      return {};
+    case TableWrite::replace:
+      return "; its rows are replaced";
+    case TableWrite::upsert:
+      return fmt::format("; rows of the same {} are updated", fmt::join(config.key, ", "));
+    case TableWrite::replace_partitions:
+      return fmt::format("; partitions by {} that rows come for are replaced", fmt::join(config.partition_by, ", "));
+  }
+  return {};
 }
 
 /// Reads the table as it is now, if the file and the table are there.
@@ -74,6 +141,12 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   const Place place = place_of(*settings.settings);
   target.columns = wanted_columns(*input.schema, settings.contract, place, problems);
   if (problems.size() != before) return BoundSink{};
+  for (const size_t i : find_columns(config.key, "key", target, *settings.settings, problems)) {
+    target.columns[i].key = true;
+    target.columns[i].nullable = false;
+  }
+  const auto partition = find_columns(config.partition_by, "partition_by", target, *settings.settings, problems);
+  if (problems.size() != before) return BoundSink{};
   if (target.options.path.empty()) {
     problems.add(place, "`store`: duckdb: names no file", "such as duckdb:students.duckdb");
     return BoundSink{};
@@ -90,8 +163,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
     const auto differences = fit_to_table(fitted, *stored);
     if (differences.empty()) {
       target.columns = std::move(fitted);
-      bound.notes.push_back(fmt::format("the table is there, and its columns fit{}",
-                                        target.write == TableWrite::replace ? "; its rows are replaced" : ""));
+      bound.notes.push_back("the table is there, and its columns fit" + write_note(config));
     } else if (target.write == TableWrite::replace) {
       target.recreate = true;
       for (const auto& difference : differences) bound.notes.push_back("the table is made anew: " + difference);
@@ -104,6 +176,8 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
       return BoundSink{};
     }
   }
+  // Named as the table that is there names them.
+  for (const size_t i : partition) target.partition_by.push_back(target.columns[i].name);
   bound.store = make_duckdb_sink(std::move(target));
   return bound;
 }

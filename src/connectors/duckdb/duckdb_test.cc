@@ -65,12 +65,14 @@ class DuckdbStore : public testing::Test {
 
   /// Binds a sink named `sink`.
   Result<BoundSink> bind(const std::string& write = "append", const Rows& rows = students(0, 1),
-                         const std::optional<Contract>& contract = {}) {
+                         const std::optional<Contract>& contract = {},
+                         const std::vector<std::pair<std::string, std::string>>& more = {}) {
     Node settings;
     settings.kind = Node::Kind::map;
     settings.place = {"p.yaml", 9, 3};
-    for (const auto& [key, text] :
-         std::vector<std::pair<std::string, std::string>>{{"table", "students"}, {"write", write}}) {
+    std::vector<std::pair<std::string, std::string>> all = {{"table", "students"}, {"write", write}};
+    all.insert(all.end(), more.begin(), more.end());
+    for (const auto& [key, text] : all) {
       Node value;
       value.kind = Node::Kind::scalar;
       value.scalar = text;
@@ -322,6 +324,179 @@ TEST_F(DuckdbStore, a_contract_that_the_rows_do_not_meet_is_a_problem) {
       HasSubstr("column `id`: the contract has list<int32>, the rows have int64, and there is no cast between them"));
   EXPECT_THAT(problems_.text(), HasSubstr("column `school` of the contract is not in the rows"));
   EXPECT_THAT(problems_.text(), HasSubstr("column `Name` of the rows is not in the contract"));
+}
+
+// ---- rows that take the place of others ----
+
+/// Three columns: id, day (NULL where negative), text.
+Rows events(const std::vector<std::tuple<int64_t, int32_t, std::string>>& rows) {
+  arrow::Int64Builder id;
+  arrow::Int32Builder day;
+  arrow::StringBuilder text;
+  for (const auto& [a, b, c] : rows) {
+    EXPECT_TRUE(id.Append(a).ok());
+    EXPECT_TRUE(b < 0 ? day.AppendNull().ok() : day.Append(b).ok());
+    EXPECT_TRUE(text.Append(c).ok());
+  }
+  const auto schema = arrow::schema(
+      {arrow::field("id", arrow::int64()), arrow::field("Day", arrow::int32()), arrow::field("text", arrow::utf8())});
+  return arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows.size()),
+                                  {id.Finish().ValueOrDie(), day.Finish().ValueOrDie(), text.Finish().ValueOrDie()});
+}
+
+class DuckdbWrites : public DuckdbStore {
+ protected:
+  using Settings = std::vector<std::pair<std::string, std::string>>;
+
+  std::shared_ptr<StoreSink> merging(const std::string& write, const Settings& settings) {
+    auto bound = bind(write, epochs_[0][0].rows, {}, settings);
+    EXPECT_TRUE(bound) << bound.error().text();
+    EXPECT_TRUE(problems_.empty()) << problems_.text();
+    return bound->store;
+  }
+
+  /// Rows as `id|Day|text`, as another connection sees them.
+  std::vector<std::string> contents() {
+    if (value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'students'") != "1") return {};
+    const auto all =
+        value("SELECT string_agg(concat_ws('|', id, coalesce(\"Day\"::VARCHAR, 'NULL'), text), '\n') FROM students");
+    std::vector<std::string> out;
+    for (size_t at = 0; at < all.size();) {
+      const size_t end = std::min(all.find('\n', at), all.size());
+      out.push_back(all.substr(at, end - at));
+      at = end + 1;
+    }
+    return out;
+  }
+
+  static std::vector<std::string> lines(const std::vector<Batch>& batches) {
+    std::vector<std::string> out;
+    for (const auto& batch : batches) {
+      for (auto line : rows_as_text(*batch.rows)) {
+        for (size_t at; (at = line.find(" | ")) != std::string::npos;) line.replace(at, 3, "|");
+        if (const size_t at = line.find("||"); at != std::string::npos) line.replace(at, 2, "|NULL|");
+        out.push_back(std::move(line));
+      }
+    }
+    return out;
+  }
+
+  /// The first so many epochs, each row put in by `put`.
+  std::vector<std::string> model(
+      size_t epochs,
+      const std::function<void(std::vector<std::string>& held, const std::vector<std::string>& rows)>& put) {
+    std::vector<std::string> held;
+    for (size_t i = 0; i < epochs; ++i) put(held, lines(epochs_[i]));
+    return held;
+  }
+
+  static std::string cell(const std::string& line, int index) {
+    size_t at = 0;
+    for (; index > 0; --index) at = line.find('|', at) + 1;
+    return line.substr(at, line.find('|', at) - at);
+  }
+
+  std::vector<std::string> broken(
+      const std::string& write, const Settings& settings,
+      const std::function<void(std::vector<std::string>&, const std::vector<std::string>&)>& put) {
+    return broken_store_sink_promises({[=, this] { return merging(write, settings); }, [this] { return contents(); },
+                                       epochs_, [=, this](size_t n) { return model(n, put); }});
+  }
+
+  std::vector<std::vector<Batch>> epochs_ = {
+      {{events({{1, 1, "a"}, {2, 1, "b"}, {1, 2, "c"}}), {}, nullptr},
+       {events({{3, -1, "d"}, {2, 2, "e"}}), {}, nullptr}},
+      {{events({{4, 3, "f"}}), {}, nullptr}, {events({{3, 1, "g"}, {4, 3, "h"}, {4, -1, "i"}}), {}, nullptr}},
+      {},
+      {{events({{1, 2, "a"}, {1, 2, "a"}}), {}, nullptr}}};
+};
+
+TEST_F(DuckdbWrites, append_keeps_the_promises) {
+  EXPECT_THAT(
+      broken("append", {}, [](auto& held, const auto& rows) { held.insert(held.end(), rows.begin(), rows.end()); }),
+      testing::IsEmpty());
+}
+
+TEST_F(DuckdbWrites, replace_keeps_the_promises) {
+  EXPECT_THAT(broken("replace", {}, [](auto& held, const auto& rows) { held = rows; }), testing::IsEmpty());
+}
+
+TEST_F(DuckdbWrites, upsert_keeps_the_promises_and_the_last_row_of_a_key) {
+  EXPECT_THAT(broken("upsert", {{"key", "id"}},
+                     [](auto& held, const auto& rows) {
+                       for (const auto& row : rows) {
+                         std::erase_if(held, [&](const auto& other) { return cell(other, 0) == cell(row, 0); });
+                         held.push_back(row);
+                       }
+                     }),
+              testing::IsEmpty());
+}
+
+TEST_F(DuckdbWrites, replace_partitions_keeps_the_promises) {
+  EXPECT_THAT(broken("replace_partitions", {{"partition_by", "day"}},
+                     [](auto& held, const auto& rows) {
+                       for (const auto& row : rows)
+                         std::erase_if(held, [&](const auto& other) { return cell(other, 1) == cell(row, 1); });
+                       held.insert(held.end(), rows.begin(), rows.end());
+                     }),
+              testing::IsEmpty());
+}
+
+TEST_F(DuckdbWrites, upsert_leaves_columns_alone_that_rows_do_not_fill) {
+  run("CREATE TABLE students (id BIGINT PRIMARY KEY, \"Day\" INTEGER, text VARCHAR, seen INTEGER DEFAULT 7)");
+  run("INSERT INTO students VALUES (1, 9, 'old', 3), (9, 9, 'stays', 4)");
+  const auto bound = bind("upsert", epochs_[0][0].rows, {}, {{"key", "ID"}});
+  ASSERT_TRUE(bound && problems_.empty()) << problems_.text();
+  EXPECT_THAT(bound->notes, ElementsAre("the table is there, and its columns fit; rows of the same ID are updated"));
+  EXPECT_EQ(commit(*bound->store, 1, {epochs_[0][0].rows, epochs_[0][1].rows}), 5);
+  EXPECT_EQ(value("SELECT string_agg(concat_ws('|', id, \"Day\", text, seen), ' ' ORDER BY id) FROM students"),
+            "1|2|c|3 2|2|e|7 3|d|7 9|9|stays|4");
+}
+
+TEST_F(DuckdbWrites, upsert_by_every_column_adds_only_what_is_new) {
+  arrow::Int64Builder id;
+  ASSERT_TRUE(id.AppendValues(std::vector<int64_t>{1, 2, 2, 3}).ok());
+  const auto rows =
+      arrow::RecordBatch::Make(arrow::schema({arrow::field("id", arrow::int64())}), 4, {id.Finish().ValueOrDie()});
+  const auto bound = bind("upsert", rows, {}, {{"key", "id"}});
+  ASSERT_TRUE(bound && problems_.empty()) << problems_.text();
+  EXPECT_EQ(commit(*bound->store, 1, {rows}), 4);
+  EXPECT_EQ(commit(*bound->store, 2, {rows, rows}), 8);
+  EXPECT_EQ(value("SELECT string_agg(id, ' ' ORDER BY id) FROM students"), "1 2 3");
+}
+
+TEST_F(DuckdbWrites, a_key_takes_no_null) {
+  const auto bound = bind("upsert", epochs_[0][0].rows, {}, {{"key", "Day"}});
+  ASSERT_TRUE(bound && problems_.empty()) << problems_.text();
+  EXPECT_THAT(bound->notes,
+              ElementsAre("CREATE TABLE \"students\" (\"id\" BIGINT, \"Day\" INTEGER NOT NULL, \"text\" VARCHAR)"));
+  const auto refused = bound->store->refuses(epochs_[0][1]);
+  ASSERT_TRUE(refused) << refused.error().text();
+  ASSERT_EQ(refused->size(), 1);
+  EXPECT_EQ((*refused)[0].reason, "column `Day` of the key takes no NULL");
+}
+
+TEST_F(DuckdbWrites, partitions_are_refilled_under_a_unique_index) {
+  run("CREATE TABLE students (id BIGINT, \"Day\" INTEGER, text VARCHAR)");
+  run("INSERT INTO students VALUES (1, 1, 'old'), (2, 1, 'old'), (9, 9, 'stays')");
+  run("CREATE UNIQUE INDEX by_id ON students (id)");
+  const auto sink = merging("replace_partitions", {{"partition_by", "Day"}});
+  EXPECT_EQ(commit(*sink, 1, {events({{2, 1, "new"}, {3, 1, "new"}})}), 2);
+  EXPECT_THAT(contents(), testing::UnorderedElementsAre("2|1|new", "3|1|new", "9|9|stays"));
+}
+
+TEST_F(DuckdbWrites, settings_that_do_not_go_together_are_problems) {
+  const auto mistakes = [this](const std::string& write, const Settings& settings) {
+    problems_ = {};
+    (void)bind(write, epochs_[0][0].rows, {}, settings);
+    return problems_.text();
+  };
+  EXPECT_EQ(mistakes("upsert", {}), "p.yaml:10:5: `write: upsert` needs `key` (such as `key: [id]`)\n");
+  EXPECT_EQ(mistakes("append", {{"key", "id"}}), "p.yaml:10:5: `key` means nothing without `write: upsert`\n");
+  EXPECT_EQ(mistakes("upsert", {{"key", "idd"}}),
+            "p.yaml:10:5: `key`: the rows have no column `idd` (did you mean `id`?)\n");
+  EXPECT_EQ(mistakes("replace_partitions", {}),
+            "p.yaml:10:5: `write: replace_partitions` needs `partition_by` (such as `partition_by: [id]`)\n");
 }
 
 }  // namespace

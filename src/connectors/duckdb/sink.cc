@@ -6,6 +6,7 @@
 #include <set>
 
 #include "arrow/api.h"
+#include "connectors/duckdb/merge.h"
 #include "fmt/format.h"
 #include "query/inserter.h"
 
@@ -47,8 +48,8 @@ class DuckdbSink : public StoreSink {
       if (column.nullable || values->null_count() == 0) continue;
       for (int64_t row = 0; row < values->length(); ++row) {
         if (!values->IsNull(row) || !seen.insert(row).second) continue;
-        out.push_back(
-            {row, "required", column.name, "", fmt::format("column `{}` of the table takes no NULL", column.name)});
+        out.push_back({row, "required", column.name, "",
+                       fmt::format("column `{}` of the {} takes no NULL", column.name, column.key ? "key" : "table")});
       }
     }
     std::ranges::sort(out, {}, &Refusal::row);
@@ -120,17 +121,13 @@ class DuckdbSink : public StoreSink {
       return static_cast<int64_t>(rows);
     }
     TRY(make_table(connection));
-    ASSIGN(const int64_t before, count(connection));
-    query::Inserter inserter(connection, fmt::format("{} ({})", query::quote_name(target_.table), filled_columns()));
-    for (Batch batch;;) {
+    const NextStored next = [&]() -> Result<Rows> {
+      Batch batch;
       ASSIGN(const bool more, segment.next(batch));
-      if (!more) break;
-      ASSIGN(const auto rows, as_stored(*batch.rows));
-      TRY(inserter.add(rows));
-    }
-    TRY(inserter.finish());
-    ASSIGN(const int64_t after, count(connection));
-    const int64_t rows = after - before;
+      return more ? as_stored(*batch.rows) : Result<Rows>(nullptr);
+    };
+    const bool merges = target_.write == TableWrite::upsert || target_.write == TableWrite::replace_partitions;
+    ASSIGN(const int64_t rows, merges ? merge_rows(connection, target_, next) : add_rows(connection, next));
     TRY(connection.run(fmt::format("DELETE FROM {} WHERE {}", epochs_table, key())));
     TRY(connection.run(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, make_timestamp({}))", epochs_table,
                                    query::quote_text(target_.pipeline), query::quote_text(target_.sink), epoch, rows,
@@ -142,26 +139,24 @@ class DuckdbSink : public StoreSink {
     auto ddl = create_table(target_.table, target_.columns);
     if (target_.recreate) return connection.run(ddl.replace(0, 6, "CREATE OR REPLACE"));
     TRY(connection.run(ddl.replace(0, 12, "CREATE TABLE IF NOT EXISTS")));
-    if (target_.write == TableWrite::append) return {};
+    if (target_.write != TableWrite::replace) return {};
+    TRY(wake_indexes(connection, target_));
+    return connection.run("DELETE FROM " + query::quote_name(target_.table));
+  }
+
+  /// Returns how many rows the table has more.
+  Result<int64_t> add_rows(query::Connection& connection, const NextStored& next) const {
     const auto table = query::quote_name(target_.table);
-    // An index that was not used yet does not notice the DELETE, and calls the new rows duplicates (DuckDB 1.5.6);
-    // inserting nothing wakes it.
-    TRY(connection.run(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} LIMIT 0", table, filled_columns(),
-                                   filled_columns(), table)));
-    return connection.run("DELETE FROM " + table);
-  }
-
-  Result<int64_t> count(query::Connection& connection) const {
-    ASSIGN(const auto text, connection.value("SELECT count(*) FROM " + query::quote_name(target_.table)));
-    return std::stoll(text);
-  }
-
-  std::string filled_columns() const {
-    std::string out;
-    for (const auto& column : target_.columns) {
-      if (column.input >= 0) out += (out.empty() ? "" : ", ") + query::quote_name(column.name);
+    ASSIGN(const int64_t before, count_rows(connection, table));
+    query::Inserter inserter(connection, fmt::format("{} ({})", table, filled_columns(target_)));
+    for (;;) {
+      ASSIGN(const Rows rows, next());
+      if (!rows) break;
+      TRY(inserter.add(rows));
     }
-    return out;
+    TRY(inserter.finish());
+    ASSIGN(const int64_t after, count_rows(connection, table));
+    return after - before;
   }
 
   /// The rows with the table's names and types.

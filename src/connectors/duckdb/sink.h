@@ -11,13 +11,20 @@
 
 namespace trommel {
 
-enum class TableWrite { append, replace };
+/// What an epoch's rows do to those that are there.
+enum class TableWrite {
+  append,
+  replace,             ///< all of them go
+  upsert,              ///< a row of the same key is updated; of two rows of one key in an epoch the later one stays
+  replace_partitions,  ///< those of the partitions that rows come for go
+};
 
 struct DuckdbTarget {
   query::Options options;  ///< of the file; it is opened for each use and closed after it
   std::string table;
   TableWrite write = TableWrite::append;
-  bool recreate = false;  ///< replace a table whose columns are others
+  std::vector<std::string> partition_by;  ///< of replace_partitions: columns, named as in the table
+  bool recreate = false;                  ///< replace a table whose columns are others
   std::vector<TableColumn> columns;
   std::string pipeline, sink;  ///< whose epochs these are
   Env* env = nullptr;

@@ -16,7 +16,8 @@ struct TableColumn {
   std::string name;
   Type type;
   bool nullable = true;
-  int input = -1;  ///< the column of the rows that it is filled from; -1: none, NULL
+  int input = -1;    ///< the column of the rows that it is filled from; -1: none, NULL
+  bool key = false;  ///< rows are told apart by it; takes no NULL
 };
 
 /// A column of a table that is there.
