@@ -8,6 +8,7 @@
 #include "connectors/files/files.h"
 #include "transforms/check/check.h"
 #include "transforms/clean/clean.h"
+#include "transforms/dedupe/dedupe.h"
 #include "transforms/sql/sql.h"
 
 namespace trommel {
@@ -17,6 +18,7 @@ Components all_components() {
   all.sources.push_back(files_source({csv_format(), parquet_format()}));
   all.transforms.push_back(clean_transform());
   all.transforms.push_back(check_transform());
+  all.transforms.push_back(dedupe_transform());
   all.transforms.push_back(sql_transform());
   all.sinks.push_back(files_sink({parquet_encoder(), csv_encoder(), json_encoder()}));
   all.sinks.push_back(duckdb_store());

@@ -27,6 +27,7 @@ struct MemoryShares {
   int64_t queues = 64 << 20;               ///< blocks and batches on their way between stages
   int64_t block = 1 << 20;                 ///< what a reader aims at per block
   int64_t writers = 128 << 20;             ///< open writers of one file sink, all together
+  int64_t remembered = 64 << 20;           ///< rows that transforms remember or set aside, all together
   int64_t sql = 1 << 30;                   ///< DuckDB's memory_limit; it spills beyond that
   int64_t sql_spill = int64_t{100} << 30;  ///< bytes on disk at most
 };
@@ -55,6 +56,8 @@ struct BindContext {
   MemoryShares memory;
   int lanes = 1;
   std::map<std::string, ReferenceTable> tables;
+  /// How many transforms of the run divide `memory.remembered`: each counts itself when it is bound.
+  std::shared_ptr<int> remembering = std::make_shared<int>(0);
   /// The in-memory database that the SQL of this run shares; made at the first call.
   std::function<Result<std::shared_ptr<query::Database>>()> database;
   bool provenance = true;  ///< false: positions end at the source (a measurement); SQL need not carry them

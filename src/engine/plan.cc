@@ -232,7 +232,8 @@ MemoryShares share_memory(int64_t budget_bytes, int lanes) {
   shares.queues = std::clamp(budget_bytes / 6, 2 * kMB, 64 * kMB);
   shares.block = std::clamp(shares.queues / (int64_t{lanes} * 8), int64_t{64} << 10, kMB);
   shares.writers = std::clamp(budget_bytes / 5, 4 * kMB, 128 * kMB);
-  shares.sql = std::max(budget_bytes - shares.queues - shares.writers, 4 * kMB);
+  shares.remembered = std::clamp(budget_bytes / 8, 2 * kMB, 256 * kMB);
+  shares.sql = std::max(budget_bytes - shares.queues - shares.writers - shares.remembered, 4 * kMB);
   return shares;
 }
 

@@ -343,14 +343,17 @@ struct Steps {
   std::vector<Cleaned> columns;
   Schema schema;
   std::vector<size_t> must_not_be_null;
-  bool only_if_all = false;             // a row goes when all of them are NULL, not when any is
-  std::optional<RowDigester> digester;  // where equal rows go
+  bool only_if_all = false;                  // a row goes when all of them are NULL, not when any is
+  std::optional<FirstRows::Options> dedupe;  // where equal rows go
 };
 
 class Clean : public Transform {
  public:
-  explicit Clean(std::shared_ptr<const Steps> steps) : steps_(std::move(steps)) {
-    if (steps_->digester) first_rows_.emplace(*steps_->digester);
+  Clean(std::shared_ptr<const Steps> steps, int64_t memory) : steps_(std::move(steps)) {
+    if (!steps_->dedupe) return;
+    FirstRows::Options options = *steps_->dedupe;
+    options.memory = memory;
+    first_rows_.emplace(std::move(options));
   }
 
   Result<> push(size_t, const Batch& batch, Outlet& outlet) override {
@@ -378,6 +381,10 @@ class Clean : public Transform {
     }
     if (out.size() > 0) outlet.emit(std::move(out));
     return {};
+  }
+  Result<> save(State& state) override { return first_rows_ ? first_rows_->save(state) : Result<>{}; }
+  Result<> load(std::string_view key, std::string_view value) override {
+    return first_rows_ ? first_rows_->load(key, value) : Result<>{};
   }
 
  private:
@@ -446,8 +453,8 @@ class Clean : public Transform {
   std::optional<FirstRows> first_rows_;
 };
 
-Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputInfo>& inputs, const BindContext&,
-                                  Problems& problems) {
+Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputInfo>& inputs,
+                                  const BindContext& context, Problems& problems) {
   const size_t before = problems.size();
   const CleanConfig config = clean_spec().parse(settings, problems);
   const arrow::Schema& input = *inputs.at(0).schema;
@@ -480,12 +487,20 @@ Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputI
       problems.add(place, "`dedupe`: " + digester.error().what, "`drop` or `cast` the column");
       return bound;
     }
-    steps->digester = std::move(*digester);
+    steps->dedupe.emplace();
+    steps->dedupe->digester = std::move(*digester);
+    steps->dedupe->within_file = true;
+    steps->dedupe->saves = inputs.at(0).endless;
+    steps->dedupe->env = context.env;
+    steps->dedupe->folder = context.state_folder + "/spill";
+    remembers(context);
     bound.shape = Shape::in_order;
   }
   if (!renamed.empty()) bound.notes.push_back(fmt::format("names: {}", fmt::join(renamed, ", ")));
   bound.schema = steps->schema;
-  bound.make = [steps]() -> Result<std::unique_ptr<Transform>> { return std::make_unique<Clean>(steps); };
+  bound.make = [steps, context]() -> Result<std::unique_ptr<Transform>> {
+    return std::make_unique<Clean>(steps, memory_to_remember(context, 0));
+  };
   return bound;
 }
 
