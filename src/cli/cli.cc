@@ -131,6 +131,7 @@ int run_command(int argc, char** argv, const Components& components, const std::
   app.failure_message(CLI::FailureMessage::simple);
   add_convert(app, session, action);
   add_preview(app, session, action);
+  add_profile(app, session, action);
   add_query(app, session, action);
   add_lint(app, session, action);
   add_plan(app, session, action);

@@ -18,6 +18,7 @@ void add_describe(CLI::App& app, Session& session, Action& action);
 void add_lint(CLI::App& app, Session& session, Action& action);
 void add_plan(CLI::App& app, Session& session, Action& action);
 void add_preview(CLI::App& app, Session& session, Action& action);
+void add_profile(CLI::App& app, Session& session, Action& action);
 void add_query(CLI::App& app, Session& session, Action& action);
 void add_rejects(CLI::App& app, Session& session, Action& action);
 void add_run(CLI::App& app, Session& session, Action& action);

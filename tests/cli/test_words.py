@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BINARY
 
-VERBS = ["convert", "preview", "query", "lint", "plan", "run", "rejects", "rejects list", "rejects show", "describe", "completion", "version"]
+VERBS = ["convert", "preview", "profile", "query", "lint", "plan", "run", "rejects", "rejects list", "rejects show", "describe", "completion", "version"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -39,7 +39,7 @@ def test_top_help_names_every_verb_and_exit_code(trommel):
 @pytest.mark.parametrize("words, said", [
     ([], "Usage: trommel"),
     (["rnu"], "there is no verb `rnu` (did you mean `run`?)"),
-    (["frobnicate"], "verbs: convert, preview, query"),
+    (["frobnicate"], "verbs: convert, preview, profile, query"),
     (["run"], "FILE is required (see `trommel run --help`)"),
     (["run", "a.yaml", "--frobnicate"], "--frobnicate (see `trommel run --help`)"),
     (["rejects"], "trommel rejects needs one verb more"),
