@@ -15,7 +15,7 @@ namespace trommel {
 
 Components all_components() {
   Components all;
-  all.sources.push_back(files_source({csv_format(), parquet_format()}));
+  all.sources.push_back(files_source({csv_format(), json_format(), parquet_format()}));
   all.transforms.push_back(clean_transform());
   all.transforms.push_back(check_transform());
   all.transforms.push_back(dedupe_transform());

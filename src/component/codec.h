@@ -43,6 +43,8 @@ class FileFormat {
   /// Whether position `at` is byte `at` of the split's (decompressed) bytes. Otherwise (text that is transcoded as it
   /// is read) `open` gets a stream that stands at byte 0 whatever `at` is.
   virtual bool positions_are_bytes() const { return true; }
+  /// Whether any column can be had as text, a list or struct too (as JSON).
+  virtual bool all_as_text() const { return false; }
   /// From here on decoded rows have this schema: columns matched to the file's by `from_column` (index in the file, -1:
   /// missing, NULL). `guessed` as in Source.
   virtual Result<> target(const Schema& rows, const std::vector<int>& from_column,

@@ -156,17 +156,21 @@ struct Growing {
   Type type;
   std::string first_file;  ///< whose type it is
   size_t files = 0;        ///< that have it
+  bool as_text = true;     ///< each of them can give it as text
 };
 
-Result<> widen_by(Growing& column, const Type& type, const std::string& file, std::vector<std::string>& notes) {
-  const Type wider = wider_type(column.type, type);
+Result<> widen_by(Growing& column, const Type& type, const FileColumns& by, std::vector<std::string>& notes) {
+  const std::string& file = by.file;
+  column.as_text = column.as_text && by.all_as_text;
+  Type wider = wider_type(column.type, type);
+  if (!wider && column.as_text) wider = arrow::utf8();
   if (!wider) {
     return data_error(file,
                       fmt::format("column {} is {}, but {} in {}", column.name, type_name(*type),
                                   type_name(*column.type), column.first_file),
                       "read these files apart from each other, or give a contract");
   }
-  if (!same_type(*wider, *column.type)) {
+  if (!same_type(*wider, *column.type) && column.type->id() != arrow::Type::NA) {
     notes.push_back(fmt::format("column {}: {} in {}, {} in {}: read as {}", column.name, type_name(*column.type),
                                 column.first_file, type_name(*type), file, type_name(*wider)));
   }
@@ -183,11 +187,11 @@ Result<> grow(std::vector<Growing>& columns, const FileColumns& file, std::vecto
     if (map.from_column[i] < 0) continue;
     used.insert(map.from_column[i]);
     ++columns[i].files;
-    TRY(widen_by(columns[i], file.schema->field(map.from_column[i])->type(), file.file, notes));
+    TRY(widen_by(columns[i], file.schema->field(map.from_column[i])->type(), file, notes));
   }
   for (int i = 0; i < file.schema->num_fields(); ++i) {
     if (!used.contains(i))
-      columns.push_back({file.schema->field(i)->name(), file.schema->field(i)->type(), file.file, 1});
+      columns.push_back({file.schema->field(i)->name(), file.schema->field(i)->type(), file.file, 1, file.all_as_text});
   }
   return {};
 }
@@ -327,7 +331,7 @@ Result<UnifiedColumns> unify_columns(const std::vector<FileColumns>& files, cons
         columns[i].type = type;
         columns[i].first_file = file.file;
       }
-      TRY(widen_by(columns[i], type, file.file, out.notes));
+      TRY(widen_by(columns[i], type, file, out.notes));
     }
     if (contract.extra == ExtraColumns::drop && !map.extra.empty()) {
       out.notes.push_back(fmt::format("{}: {} left out", file.file, listed(map.extra)));

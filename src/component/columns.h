@@ -19,6 +19,7 @@ Type wider_type(const Type& a, const Type& b);
 struct FileColumns {
   std::string file;
   Schema schema;
+  bool all_as_text = false;  ///< each can be read as text as well, a list or struct too
 };
 
 /// How the columns of a file become those of the rows.
@@ -36,8 +37,8 @@ struct UnifiedColumns {
   std::vector<std::string> notes;  ///< columns that some files lack, types that were widened
 };
 
-/// Without a contract: every column that any file has, in the order in which they come up; a file without columns (an
-/// empty one) says nothing.
+/// Without a contract: types that nothing else holds become text where every file can give it; every column that any
+/// file has, in the order in which they come up; a file without columns (an empty one) says nothing.
 Result<UnifiedColumns> unify_columns(const std::vector<FileColumns>& files);
 
 /// With a contract: its columns and types, then the files' others where it keeps them. Files that break its policies

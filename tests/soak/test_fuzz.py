@@ -8,14 +8,20 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
+LIBRARIES = ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"]
+
+
+def files_of(*folders):
+    return sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", *folders)
+                  for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test"))
+
+
 # What each one is made of, so that all of it is instrumented.
 TARGETS = {
     "yaml": (["src/config/yaml.cc", "src/config/yaml_text.cc", "src/spec/node.cc", "src/base/env.cc", "src/base/error.cc", "src/base/path.cc"],
              ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
-    "csv": (sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", "codecs/csv", "codecs/text")
-                   for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test")),
-            ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"],
-            sorted(ROOT.glob("tests/pipelines/*/*.csv"))),
+    "csv": (files_of("codecs/csv", "codecs/text"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/*/*.csv"))),
+    "json": (files_of("codecs/csv", "codecs/text", "codecs/json"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/cases/*/*.json*"))),
 }
 
 

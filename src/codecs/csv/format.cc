@@ -60,6 +60,7 @@ class CsvFile : public FileFormat {
                   bool guessed) override;
   Result<> widen(std::unique_ptr<InputStream> stream) override;
   bool positions_are_bytes() const override { return encoding_.is_utf8(); }
+  bool all_as_text() const override { return true; }
 
  private:
   void find_header(std::string_view text, size_t skipped, bool whole);

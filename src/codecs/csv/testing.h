@@ -1,4 +1,4 @@
-// What the tests of the CSV reader share: streams out of text, an outlet that collects.
+// What the tests of readers of text share: streams out of text, an outlet that collects.
 #pragma once
 
 #include <arrow/api.h>
@@ -109,6 +109,7 @@ struct ReadOptions {
   int64_t block_bytes = 1 << 20;
   size_t step = 1 << 30;
   size_t sample = 1 << 20;
+  FormatKind (*format)() = csv_format;
 };
 
 /// Looks at `text` and reads it all. `file` stays for its schema and notes.
@@ -120,7 +121,7 @@ struct ReadText {
 
   explicit ReadText(const std::string& text, const ReadOptions& options = {}) {
     auto looked =
-        csv_format().look(sample_of(text, options.sample), nullptr, options.settings, options.contract, problems);
+        options.format().look(sample_of(text, options.sample), nullptr, options.settings, options.contract, problems);
     if (!looked) {
       error = looked.error().text();
       return;

@@ -1,4 +1,5 @@
-// JSON lines: one object a row, one row a line. Written so that nothing is lost:
+// JSON: read as objects, one a line, one after the other or in an array; nested ones become structs and lists
+// (docs/decisions/0032-json.md). Written as lines, one object a row, so that nothing is lost:
 // - integers and decimals are numbers with all their digits; doubles the shortest that reads back; NaN and infinities
 // are text ("nan", "inf", "-inf")
 // - dates, times, timestamps are ISO 8601 text (with `Z` where the type has a zone), binary is base64, a uuid has its
@@ -11,6 +12,7 @@
 
 namespace trommel {
 
+FormatKind json_format();
 EncoderKind json_encoder();
 
 }  // namespace trommel

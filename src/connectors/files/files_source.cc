@@ -341,7 +341,7 @@ class FilesSource : public Source {
     TRY(look(known, problems));
     const std::string& name = known.input.split.name;
     if (!problems.empty()) return config_error(name, problems.text());
-    const FileColumns columns{name, known.format->schema()};
+    const FileColumns columns{name, known.format->schema(), known.format->all_as_text()};
     if (contract_) {
       TRY(unify_columns({columns}, *contract_));
     } else if (const auto extra = match_columns(*rows_, *columns.schema).extra; !extra.empty()) {
@@ -355,7 +355,8 @@ class FilesSource : public Source {
     std::vector<FileColumns> columns;
     for (const std::string& id : order_) {
       const Known& known = known_.at(id);
-      if (known.format) columns.push_back({known.input.split.name, known.format->schema()});
+      if (known.format)
+        columns.push_back({known.input.split.name, known.format->schema(), known.format->all_as_text()});
     }
     ASSIGN(auto unified, contract_ ? unify_columns(columns, *contract_) : unify_columns(columns));
     if (unified.rows->num_fields() == 0) {
