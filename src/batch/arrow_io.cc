@@ -5,6 +5,8 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include <vector>
+
 namespace trommel {
 namespace {
 
@@ -12,14 +14,26 @@ arrow::Status to_arrow(const Error& error) { return arrow::Status::IOError(error
 
 class Output final : public arrow::io::OutputStream {
  public:
-  explicit Output(trommel::OutputStream& stream) : stream_(stream) { set_mode(arrow::io::FileMode::WRITE); }
+  Output(trommel::OutputStream& stream, size_t buffer_bytes) : stream_(stream), buffer_bytes_(buffer_bytes) {
+    set_mode(arrow::io::FileMode::WRITE);
+  }
   using arrow::io::OutputStream::Write;
   arrow::Status Write(const void* data, int64_t bytes) override {
     if (closed_) return arrow::Status::Invalid("closed");
-    const auto done = stream_.append({static_cast<const uint8_t*>(data), static_cast<size_t>(bytes)});
-    if (!done) return to_arrow(done.error());
+    const Bytes piece{static_cast<const uint8_t*>(data), static_cast<size_t>(bytes)};
     written_ += bytes;
+    if (buffer_.size() + piece.size() > buffer_bytes_) {
+      ARROW_RETURN_NOT_OK(Flush());
+      if (piece.size() >= buffer_bytes_) return append(piece);
+    }
+    buffer_.insert(buffer_.end(), piece.begin(), piece.end());
     return arrow::Status::OK();
+  }
+  arrow::Status Flush() override {
+    if (buffer_.empty()) return arrow::Status::OK();
+    const auto done = append(buffer_);
+    buffer_.clear();
+    return done;
   }
   arrow::Status Close() override {
     closed_ = true;
@@ -29,7 +43,14 @@ class Output final : public arrow::io::OutputStream {
   arrow::Result<int64_t> Tell() const override { return written_; }
 
  private:
+  arrow::Status append(Bytes bytes) {
+    const auto done = stream_.append(bytes);
+    return done ? arrow::Status::OK() : to_arrow(done.error());
+  }
+
   trommel::OutputStream& stream_;
+  const size_t buffer_bytes_;
+  std::vector<uint8_t> buffer_;
   int64_t written_ = 0;
   bool closed_ = false;
 };
@@ -78,7 +99,9 @@ class Input final : public arrow::io::RandomAccessFile {
 
 }  // namespace
 
-std::shared_ptr<arrow::io::OutputStream> arrow_output(OutputStream& stream) { return std::make_shared<Output>(stream); }
+std::shared_ptr<arrow::io::OutputStream> arrow_output(OutputStream& stream, size_t buffer_bytes) {
+  return std::make_shared<Output>(stream, buffer_bytes);
+}
 std::shared_ptr<arrow::io::RandomAccessFile> arrow_input(std::shared_ptr<RandomFile> file) {
   return std::make_shared<Input>(std::move(file));
 }

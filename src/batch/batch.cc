@@ -1,9 +1,10 @@
 #include "batch/batch.h"
 
+#include "batch/memory.h"
+
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
 #include <arrow/compute/initialize.h>
-#include <arrow/util/byte_size.h>
 
 #include <algorithm>
 #include <cstring>
@@ -46,8 +47,7 @@ int64_t Batch::size() const { return rows ? rows->num_rows() : 0; }
 
 size_t Batch::memory() const {
   if (!rows) return 0;
-  const auto bytes = arrow::util::ReferencedBufferSize(*rows);
-  return static_cast<size_t>(bytes.ok() ? *bytes : arrow::util::TotalBufferSize(*rows)) + positions.memory();
+  return static_cast<size_t>(bytes_of(*rows)) + positions.memory();
 }
 
 Batch slice(const Batch& batch, int64_t offset, int64_t length) {

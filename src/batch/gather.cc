@@ -1,7 +1,7 @@
 #include "batch/gather.h"
+#include "batch/memory.h"
 
 #include <arrow/api.h>
-#include <arrow/util/byte_size.h>
 
 namespace trommel {
 namespace {
@@ -9,10 +9,7 @@ namespace {
 constexpr int64_t rows_of_a_large_piece = 1024;
 constexpr int64_t bytes_of_a_column = 256;  ///< Arrow's own objects around the values
 
-int64_t bytes_of(const arrow::RecordBatch& rows) {
-  const auto bytes = arrow::util::ReferencedBufferSize(rows);
-  return (bytes.ok() ? *bytes : arrow::util::TotalBufferSize(rows)) + bytes_of_a_column * rows.num_columns();
-}
+int64_t cost_of(const arrow::RecordBatch& rows) { return bytes_of(rows) + bytes_of_a_column * rows.num_columns(); }
 
 Result<Rows> joined(std::vector<Rows>& pieces) {
   if (pieces.size() == 1) return std::move(pieces.front());
@@ -25,7 +22,7 @@ Result<Rows> joined(std::vector<Rows>& pieces) {
 
 Result<> Gather::add(Rows rows) {
   if (rows->num_rows() == 0) return {};
-  const int64_t bytes = bytes_of(*rows);
+  const int64_t bytes = cost_of(*rows);
   rows_ += rows->num_rows();
   bytes_ += bytes;
   if (rows->num_rows() >= rows_of_a_large_piece) {
@@ -41,7 +38,7 @@ Result<> Gather::add(Rows rows) {
 Result<> Gather::join_small() {
   if (small_.empty()) return {};
   ASSIGN(Rows whole, joined(small_));
-  bytes_ += bytes_of(*whole) - small_bytes_;
+  bytes_ += cost_of(*whole) - small_bytes_;
   large_.push_back(std::move(whole));
   small_.clear();
   small_bytes_ = 0;

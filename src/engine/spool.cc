@@ -7,12 +7,16 @@
 #include <fmt/format.h>
 
 #include "batch/arrow_io.h"
+#include "batch/gather.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"
 
 namespace trommel {
 namespace {
+
+constexpr int64_t rows_a_write = 16 << 10;
+constexpr int64_t bytes_a_write = 1 << 20;
 
 /// Passes bytes on, and remembers how many and their hash.
 class HashedStream final : public OutputStream {
@@ -46,7 +50,8 @@ class IpcWriter final : public SegmentWriter {
   Result<> start(const Schema& schema) {
     auto options = arrow::ipc::IpcWriteOptions::Defaults();
     options.use_threads = false;
-    auto codec = arrow::util::Codec::Create(arrow::Compression::ZSTD, 1);
+    // Each column is packed for itself: zstd takes ten times as long for little more.
+    auto codec = arrow::util::Codec::Create(arrow::Compression::LZ4_FRAME);
     if (codec.ok()) options.codec = std::move(*codec);
     auto writer = arrow::ipc::MakeStreamWriter(arrow_output(out_), schema, options);
     if (!writer.ok()) return tl::unexpected(from_arrow(writer.status(), sealed_.path));
@@ -55,11 +60,11 @@ class IpcWriter final : public SegmentWriter {
   }
   Result<> append(const Batch& batch) override {
     sealed_.rows += batch.size();
-    const auto status = writer_->WriteRecordBatch(*batch.rows);
-    if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
-    return {};
+    TRY(gathered_.add(batch.rows));
+    return gathered_.rows() >= rows_a_write || gathered_.bytes() >= bytes_a_write ? flush() : Result<>{};
   }
   Result<SealedSegment> seal(bool sync) override {
+    TRY(flush());
     const auto status = writer_->Close();
     if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
     if (sync) TRY(out_.sync());
@@ -70,7 +75,16 @@ class IpcWriter final : public SegmentWriter {
   }
 
  private:
+  Result<> flush() {
+    if (gathered_.empty()) return {};
+    ASSIGN(const Rows rows, gathered_.take());
+    const auto status = writer_->WriteRecordBatch(*rows);
+    if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
+    return {};
+  }
+
   SealedSegment sealed_;
+  Gather gathered_;  ///< small batches cost as much as large ones, here and in the store
   HashedStream out_;
   std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;
 };

@@ -71,6 +71,7 @@ class CsvFile : public FileFormat {
   Result<> see_block(const Block& block, Index& index, std::vector<ColumnFacts>& facts) const;
   const std::vector<std::string>& known_nulls() const { return settings_.nulls ? *settings_.nulls : no_nulls_; }
   void guess_types(const std::vector<ColumnFacts>& facts, std::string_view of_what);
+  bool needs_facts() const;
   void accept_markers(const std::vector<ColumnFacts>& facts, std::string_view of_what);
   ReaderOptions reader_options(Position at, int64_t block_bytes) const;
 
@@ -110,9 +111,17 @@ Result<> CsvFile::look(const Sample& raw) {
   dialect_ = guess_dialect(text, sample.whole, settings_.hints(), settings_.base(), dialect_notes_);
   find_header(text, skipped, sample.whole);
   std::vector<ColumnFacts> facts(columns_.size());
-  see_pieces(sample, facts);
+  if (needs_facts()) see_pieces(sample, facts);
   guess_types(facts, sample.whole ? "" : " of the sample");
   return {};
+}
+
+/// With a contract only the way in which dates and times are written is left to find.
+bool CsvFile::needs_facts() const {
+  if (!contract_ || !settings_.types.empty()) return true;
+  return std::ranges::any_of(contract_->columns, [](const ContractColumn& column) {
+    return column.type && arrow::is_temporal((*column.type)->id());
+  });
 }
 
 /// Fewer names than fields get numbered ones, doubled names a number.

@@ -9,6 +9,8 @@ namespace trommel::csv {
 
 namespace {
 
+constexpr size_t first_bytes = 64 << 10;
+
 class CsvReader : public Reader {
  public:
   CsvReader(std::shared_ptr<const Split> split, std::shared_ptr<const Decoder> decoder,
@@ -41,6 +43,11 @@ class CsvReader : public Reader {
   /// Makes room for `target` bytes, what is there already in front, and reads until it is full or the stream has ended.
   /// Blocks that were handed out keep the old memory.
   Result<> fill(size_t target) {
+    // Many files are smaller than a block, and their blocks wait in queues: the first memory is small, too.
+    if (!held_ && target > first_bytes) {
+      TRY(fill(first_bytes));
+      if (ended_) return {};
+    }
     auto made = arrow::AllocateBuffer(static_cast<int64_t>(target + kPadding));
     if (!made.ok()) return tl::unexpected(from_arrow(made.status(), split_->name));
     std::shared_ptr<arrow::Buffer> next = std::move(*made);

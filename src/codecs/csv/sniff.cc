@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "codecs/csv/columns.h"
 #include "codecs/csv/decode.h"
@@ -175,6 +176,11 @@ Dialect guess_dialect(std::string_view text, bool whole, const DialectHints& hin
     delimiters = {*hints.delimiter};
   else if (text.find(':') != std::string_view::npos && !one_typed_column(text, whole))
     delimiters.push_back(':');
+  // Delimiters that stand nowhere all divide the rows the same way, not at all: one of them is tried.
+  bool absent = false;
+  std::erase_if(delimiters, [&](char delimiter) {
+    return text.find(delimiter) == std::string_view::npos && std::exchange(absent, true);
+  });
   std::vector<bool> lone_crs = {false};
   if (has_lone_cr(text)) {
     lone_crs = text.find('\n') == std::string_view::npos ? std::vector<bool>{true} : std::vector<bool>{false, true};

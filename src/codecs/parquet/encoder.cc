@@ -12,6 +12,7 @@
 
 #include "batch/arrow_io.h"
 #include "batch/gather.h"
+#include "batch/memory.h"
 #include "codecs/parquet/encodings.h"
 #include "codecs/parquet/parquet.h"
 
@@ -37,14 +38,15 @@ struct EnumNames<ParquetEncodings> {
 namespace {
 
 struct ParquetConfig {
-  ParquetCompression compression = ParquetCompression::zstd;
+  std::optional<ParquetCompression> compression;
   std::optional<int64_t> compression_level;
   int64_t row_group_rows = 512 * 1024;
   ByteSize row_group_bytes{128 << 20};
   ParquetEncodings encodings = ParquetEncodings::smallest;
 
+  ParquetCompression chosen() const { return compression.value_or(ParquetCompression::zstd); }
   arrow::Compression::type codec() const {
-    switch (compression) {
+    switch (chosen()) {
       case ParquetCompression::zstd:
         return arrow::Compression::ZSTD;
       case ParquetCompression::snappy:
@@ -60,7 +62,7 @@ struct ParquetConfig {
   }
   std::optional<int> level() const {
     if (compression_level) return static_cast<int>(*compression_level);
-    return compression == ParquetCompression::zstd ? std::optional(3) : std::nullopt;
+    return chosen() == ParquetCompression::zstd ? std::optional(3) : std::nullopt;
   }
 
   static const Spec<ParquetConfig>& spec();
@@ -70,8 +72,8 @@ void check_level(const ParquetConfig& config, const Node& node, Problems& proble
   if (!config.compression_level) return;
   const Node* level = node.find("compression_level");
   const Place& place = level ? level->place : node.place;
-  const bool zstd = config.compression == ParquetCompression::zstd;
-  if (!zstd && config.compression != ParquetCompression::gzip) {
+  const bool zstd = config.chosen() == ParquetCompression::zstd;
+  if (!zstd && config.chosen() != ParquetCompression::gzip) {
     problems.add(place, "compression_level is for zstd and gzip only");
   } else if (const int64_t most = zstd ? 22 : 9; *config.compression_level < 1 || *config.compression_level > most) {
     problems.add(place, fmt::format("compression_level is out of range: {}", *config.compression_level),
@@ -88,7 +90,9 @@ void check_row_groups(const ParquetConfig& config, const Node& node, Problems& p
 const Spec<ParquetConfig>& ParquetConfig::spec() {
   static const auto spec =
       Spec<ParquetConfig>("parquet", "Apache Parquet: columns, compressed, with their types")
-          .field("compression", &ParquetConfig::compression, "how pages are compressed")
+          .field("compression", &ParquetConfig::compression,
+                 "how pages are compressed; left out, zstd, but for columns of a few kilobytes, which it makes no "
+                 "smaller")
           .field("compression_level", &ParquetConfig::compression_level,
                  "higher is smaller and slower; zstd without it: 3", {.example = "9"})
           .field("row_group_rows", &ParquetConfig::row_group_rows, "rows in a row group at most")
@@ -109,10 +113,47 @@ const Spec<ParquetConfig>& ParquetConfig::spec() {
 constexpr int64_t piece_rows = 32 * 1024;
 constexpr int64_t piece_bytes_max = 16 << 20;
 
+/// A file with so few rows has one page a column. Columns of so few bytes come out no smaller packed, and setting the
+/// codec up costs more than all the rest of writing them (docs/decisions/0046).
+constexpr int64_t small_file_rows = 4096;
+constexpr int64_t small_column_bytes = 16 << 10;
+
+/// Arrow writes a page in many small pieces.
+constexpr size_t write_buffer_bytes = 64 << 10;
+
+/// Whether Parquet's own types say all there is to know, so that Arrow's schema need not stand beside them.
+bool says_itself(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::BOOL:
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::INT64:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+    case arrow::Type::UINT32:
+    case arrow::Type::UINT64:
+    case arrow::Type::FLOAT:
+    case arrow::Type::DOUBLE:
+    case arrow::Type::STRING:
+    case arrow::Type::BINARY:
+    case arrow::Type::DATE32:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool says_itself(const arrow::Schema& schema) {
+  return !schema.HasMetadata() && std::ranges::all_of(schema.fields(), [](const auto& field) {
+    return !field->HasMetadata() && says_itself(*field->type());
+  });
+}
+
 class ParquetEncoder : public Encoder {
  public:
   ParquetEncoder(OutputStream& out, Schema schema, ParquetConfig config, int threads, int64_t memory)
-      : out_(arrow_output(out)),
+      : out_(arrow_output(out, write_buffer_bytes)),
         schema_(std::move(schema)),
         config_(config),
         threads_(threads),
@@ -128,9 +169,11 @@ class ParquetEncoder : public Encoder {
   }
 
   Result<> finish() override {
+    ending_ = true;
     TRY(flush());
     if (!writer_) TRY(open(nullptr));
     TRY(done(writer_->Close()));
+    TRY(done(out_->Flush()));
     rows_ = writer_->metadata()->num_rows();
     writer_.reset();
     return {};
@@ -149,7 +192,7 @@ class ParquetEncoder : public Encoder {
     if (pending_.empty()) return {};
     const bool wide = pending_.bytes() >= piece_bytes_;
     ASSIGN(const Rows rows, pending_.take());
-    if (!writer_) TRY(open(rows->num_rows() >= encoding_sample_rows || wide ? rows : nullptr));
+    if (!writer_) TRY(open(rows->num_rows() >= encoding_sample_rows || wide || is_small(*rows) ? rows : nullptr));
     for (int64_t at = 0; at < rows->num_rows(); at += piece_rows) TRY(write_piece(*rows->Slice(at, piece_rows)));
     return {};
   }
@@ -166,14 +209,43 @@ class ParquetEncoder : public Encoder {
     return {};
   }
 
-  /// `sample`: rows to try encodings on; null: too few of them.
+  /// Whether these are all rows of the file, and few.
+  bool is_small(const arrow::RecordBatch& rows) const {
+    return ending_ && rows_ == 0 && rows.num_rows() <= small_file_rows;
+  }
+
+  void set_codec(parquet::WriterProperties::Builder& properties) const {
+    properties.compression(config_.codec());
+    if (const auto level = config_.level()) properties.compression_level(*level);
+  }
+
+  /// A page of few bytes is not worth a codec, nor is one page an index of pages.
+  void set_small(const arrow::RecordBatch& rows, parquet::WriterProperties::Builder& properties) const {
+    properties.disable_write_page_index();
+    const bool nested =
+        std::ranges::any_of(schema_->fields(), [](const auto& field) { return arrow::is_nested(field->type()->id()); });
+    if (config_.compression || config_.compression_level || nested) return set_codec(properties);
+    for (int i = 0; i < rows.num_columns(); ++i) {
+      if (bytes_of(*rows.column(i)) <= small_column_bytes) continue;
+      const std::string& name = schema_->field(i)->name();
+      properties.compression(name, config_.codec());
+      if (const auto level = config_.level()) properties.compression_level(name, *level);
+    }
+  }
+
+  /// `sample`: all rows of a small file, or rows to try encodings on; null: too few of them.
   Result<> open(const Rows& sample) {
     parquet::WriterProperties::Builder properties;
-    properties.memory_pool(&pool_)->created_by("trommel")->compression(config_.codec());
+    properties.memory_pool(&pool_)->created_by("trommel");
     properties.max_row_group_length(config_.row_group_rows)->enable_store_decimal_as_integer();
     properties.enable_page_checksum();  // zstd unpacks many a flipped bit without a word
-    if (const auto level = config_.level()) properties.compression_level(*level);
-    if (config_.encodings == ParquetEncodings::smallest && sample) {
+    const bool small = sample && is_small(*sample);
+    if (small) {
+      set_small(*sample, properties);
+    } else {
+      set_codec(properties);
+    }
+    if (!small && config_.encodings == ParquetEncodings::smallest && sample) {
       EncodingTrial trial{config_.codec(), config_.level().value_or(0), config_.row_group_rows};
       ASSIGN(const auto encodings, choose_encodings(sample->Slice(0, encoding_sample_rows), trial));
       for (int i = 0; i < schema_->num_fields(); ++i) {
@@ -185,7 +257,8 @@ class ParquetEncoder : public Encoder {
       }
     }
     parquet::ArrowWriterProperties::Builder arrow_properties;
-    arrow_properties.store_schema()->set_use_threads(threads_ > 1);
+    if (!says_itself(*schema_)) arrow_properties.store_schema();
+    arrow_properties.set_use_threads(threads_ > 1 && !small);
     auto writer =
         parquet::arrow::FileWriter::Open(*schema_, &pool_, out_, properties.build(), arrow_properties.build());
     if (!writer.ok()) return tl::unexpected(from_arrow(writer.status(), "writing parquet"));
@@ -207,6 +280,7 @@ class ParquetEncoder : public Encoder {
   int threads_;
   int64_t bytes_max_;
   int64_t piece_bytes_;
+  bool ending_ = false;
   arrow::ProxyMemoryPool pool_;  ///< counts what the column writers hold: pages, dictionaries, hash tables
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   Gather pending_;

@@ -217,6 +217,31 @@ TEST(ParquetEncoder, NoRowsStillMakeAFileWithTheSchema) {
   EXPECT_THAT(read_rows(file), IsEmpty());
 }
 
+TEST(ParquetEncoder, SmallColumnsOfSmallFilesAreNotPacked) {
+  const Rows rows = mixed_rows(2000);
+  const auto codec = [](const std::shared_ptr<MemoryFile>& file, int column) {
+    return metadata_of(file)->RowGroup(0)->ColumnChunk(column)->compression();
+  };
+  const auto file = written(cut(rows, 100), rows->schema());
+  EXPECT_EQ(codec(file, 1), arrow::Compression::UNCOMPRESSED) << "8 KB";
+  EXPECT_EQ(codec(file, 4), arrow::Compression::ZSTD) << "48 KB of text";
+  EXPECT_EQ(read_rows(file), rows_as_text(*rows));
+  EXPECT_EQ(codec(written(cut(rows, 100), rows->schema(), setting({{"compression", "zstd"}})), 1),
+            arrow::Compression::ZSTD)
+      << "what is asked for is done";
+  const Rows many = mixed_rows(5000);
+  EXPECT_EQ(codec(written(cut(many, 100), many->schema()), 3), arrow::Compression::ZSTD) << "no small file";
+}
+
+TEST(ParquetEncoder, ArrowsSchemaIsKeptOnlyWhereParquetSaysLess) {
+  const Rows rows = mixed_rows(10);
+  EXPECT_TRUE(metadata_of(written({rows}, rows->schema()))->key_value_metadata()->Contains("ARROW:schema"))
+      << "timestamps";
+  const auto plain = rows->SelectColumns({0, 1, 2, 3}).ValueOrDie();
+  const auto metadata = metadata_of(written({plain}, plain->schema()))->key_value_metadata();
+  EXPECT_TRUE(!metadata || !metadata->Contains("ARROW:schema"));
+}
+
 TEST(ParquetEncoder, ColumnsGetTheEncodingThatSuitsThem) {
   const Rows rows = mixed_rows(encoding_sample_rows);
   const auto chosen = must(choose_encodings(rows, {arrow::Compression::ZSTD, 3, 500'000}));

@@ -202,8 +202,10 @@ Result<Sample> take_sample(Env& env, const InputFile& input, const SampleSize& s
   const bool all = !plain || sample.size <= static_cast<int64_t>(size.whole);
   ASSIGN(const auto stream, open_input(env, input, 0));
   // One byte more than wanted tells whether that was all.
-  ASSIGN(std::string head, read_up_to(*stream, (all ? size.whole : size.head) + 1));
-  sample.whole = head.size() <= (all ? size.whole : size.head);
+  size_t wanted = (all ? size.whole : size.head) + 1;
+  if (plain && sample.size >= 0) wanted = std::min(wanted, static_cast<size_t>(sample.size) + 1);
+  ASSIGN(std::string head, read_up_to(*stream, wanted));
+  sample.whole = head.size() < wanted;
   if (!sample.whole) head.pop_back();
   sample.pieces.push_back(std::move(head));
   if (!plain || sample.whole) return sample;
