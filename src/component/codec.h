@@ -74,12 +74,15 @@ class Encoder {
   virtual Result<> finish() = 0;      ///< footer; the file stays open for its owner to close
   virtual int64_t rows() const = 0;   ///< rows that lie in the file, counted by the writer itself
   virtual size_t memory() const = 0;  ///< bytes buffered and not yet in the file
+  /// Writes what is buffered, where that changes nothing about the file: then its size is known.
+  virtual Result<> flush() { return {}; }
 };
 
 struct EncoderKind {
   std::string name;  ///< parquet, csv, json
   std::vector<std::string> extensions;
   const SpecInfo* spec = nullptr;
+  bool packable = false;  ///< text: a file of it may be packed as a whole (`.csv.gz`)
   /// `threads` is how many the encoder may use for itself (1: none beside the caller). `memory` is its share in bytes.
   std::function<Result<std::unique_ptr<Encoder>>(OutputStream&, const Schema&, const Node& settings, int threads,
                                                  int64_t memory)>

@@ -61,6 +61,11 @@ class CsvWriter : public Encoder {
   }
   int64_t rows() const override { return rows_; }
   size_t memory() const override { return text_.capacity(); }
+  Result<> flush() override {
+    if (!text_.empty()) TRY(out_.append(as_bytes(text_)));
+    text_.clear();
+    return {};
+  }
 
  private:
   bool usual_delimiter() const {
@@ -103,12 +108,6 @@ class CsvWriter : public Encoder {
     text_[--to] = '"';
   }
 
-  Result<> flush() {
-    TRY(out_.append(as_bytes(text_)));
-    text_.clear();
-    return {};
-  }
-
   OutputStream& out_;
   Schema schema_;
   char delimiter_;
@@ -129,6 +128,7 @@ EncoderKind csv_encoder() {
   kind.name = "csv";
   kind.extensions = {"csv"};
   kind.spec = &csv::write_spec().info();
+  kind.packable = true;
   kind.open = [](OutputStream& out, const Schema& schema, const Node& settings, int,
                  int64_t) -> Result<std::unique_ptr<Encoder>> {
     Problems problems;

@@ -50,14 +50,13 @@ class JsonLines : public Encoder {
   Result<> finish() override { return flush(); }
   int64_t rows() const override { return rows_; }
   size_t memory() const override { return text_.capacity(); }
-
- private:
-  Result<> flush() {
-    TRY(out_.append(as_bytes(text_)));
+  Result<> flush() override {
+    if (!text_.empty()) TRY(out_.append(as_bytes(text_)));
     text_.clear();
     return {};
   }
 
+ private:
   OutputStream& out_;
   Schema schema_;
   std::vector<std::string> names_;  ///< with what stands before and behind them
@@ -76,6 +75,7 @@ EncoderKind json_encoder() {
   kind.name = "json";
   kind.extensions = {"json", "jsonl", "ndjson"};
   kind.spec = &json::write_spec().info();
+  kind.packable = true;
   kind.open = [](OutputStream& out, const Schema& schema, const Node&, int,
                  int64_t) -> Result<std::unique_ptr<Encoder>> {
     return std::make_unique<json::JsonLines>(out, schema);
