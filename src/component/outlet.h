@@ -45,6 +45,7 @@ class Outlet {
   virtual void expanded(int64_t rows) = 0;             ///< rows more than came in (a lookup that multiplies, unnest)
   virtual void combined(int64_t in, int64_t out) = 0;  ///< `in` rows became `out` others (an aggregate)
   virtual void misfit(const Block& block, Misfit misfit) = 0;  ///< decoders only
+  virtual void warn(const std::string& /*text*/) {}            ///< something that people should look at; no row is lost
 };
 
 }  // namespace trommel

@@ -44,6 +44,8 @@ struct BoundTransform {
   Schema schema;  ///< of the rows it hands on
   Shape shape = Shape::row_by_row;
   bool keeps_positions = true;  ///< false: provenance ends here, and `plan` says so
+  bool judges_whole =
+      false;  ///< `end` may fail because of all rows together: it needs an end, and nothing published before
   std::vector<std::string> notes;
   std::function<Result<std::unique_ptr<Transform>>()> make;
 };

@@ -60,6 +60,7 @@ class Group::NodeOutlet final : public Outlet {
   void filtered(int64_t rows) override { counts().filtered += rows; }
   void deduplicated(int64_t rows) override { counts().deduplicated += rows; }
   void expanded(int64_t rows) override { counts().expanded += rows; }
+  void warn(const std::string& text) override { group_.ledger_.add_warning(stage() + ": " + text); }
   void combined(int64_t in, int64_t out) override {
     counts().combined_in += in;
     counts().combined_out += out;

@@ -49,6 +49,16 @@ class Ledger {
     return misfits_;
   }
 
+  // What transforms want people to look at.
+  void add_warning(std::string text) {
+    const std::lock_guard lock(mutex_);
+    warnings_.push_back(std::move(text));
+  }
+  std::vector<std::string> warnings() {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+  }
+
   // For the progress line; may run ahead of the counts.
   std::atomic<int64_t> rows_read{0}, rows_rejected{0}, bytes_read{0}, splits_read{0};
 
@@ -57,6 +67,7 @@ class Ledger {
   std::vector<Counts> counts_;
   int64_t logged_ = 0;
   std::vector<SourceMisfit> misfits_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace trommel

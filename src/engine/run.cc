@@ -149,6 +149,7 @@ class Run {
       TRY(widen(misfits));
       return true;
     }
+    for (const std::string& warning : ledger.warnings()) say(warning);
     fill_balance(ledger);
     report_.first_rejects = result->first_rejects;
     if (!result->whole) {

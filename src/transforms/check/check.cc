@@ -5,336 +5,58 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
-#include <variant>
 
-#include "config/pipeline.h"
 #include "query/database.h"
-#include "transforms/check/faults.h"
-#include "transforms/check/rules.h"
-#include "transforms/check/sql_rules.h"
+#include "spill/row_spill.h"
+#include "transforms/check/checks.h"
+#include "transforms/check/outliers.h"
+#include "transforms/dedupe/first_rows.h"
 
 namespace trommel {
-
 namespace {
 
-using Texts = std::vector<std::string>;
-
-/// Rules as they are written, for one column or in a list.
-struct Rule {
-  std::string column, name;
-  std::optional<std::string> type, min, max, pattern, sql;
-  bool required = false;
-  std::optional<int64_t> min_length, max_length;
-  Texts allowed;
-
-  static const Spec<Rule>& spec();
-  bool is_of_column() const {
-    return type || min || max || pattern || required || min_length || max_length || !allowed.empty();
-  }
-};
-
-const Spec<Rule>& Rule::spec() {
-  static const auto spec =
-      Spec<Rule>("rule", "What must hold")
-          .field("column", &Rule::column, "the column, in a list of rules; in a map the column is the key",
-                 {.example = "dep_time"})
-          .field("name", &Rule::name, "of an SQL rule; its rejects are grouped under it", {.example = "no_time_travel"})
-          .field("type", &Rule::type, "the column is turned into this type; a value that does not fit breaks the rule",
-                 {.example = "int16"})
-          .field("required", &Rule::required, "no NULL")
-          .field("min", &Rule::min, "the least value allowed", {.example = "0"})
-          .field("max", &Rule::max, "the greatest value allowed", {.example = "2400"})
-          .field("min_length", &Rule::min_length, "characters at least", {.example = "1"})
-          .field("max_length", &Rule::max_length, "characters at most", {.example = "10"})
-          .field("pattern", &Rule::pattern, "regular expression (RE2) that the whole value must match",
-                 {.example = "'[A-Z]{3}'"})
-          .field("allowed", &Rule::allowed, "the only values allowed", {.example = "[EWR, JFK, LGA]"})
-          .field("sql", &Rule::sql, "SQL expression over the columns of a row that must not be false; NULL passes",
-                 {.example = "arr_time >= dep_time"});
-  return spec;
-}
-
-struct CheckConfig {
-  std::optional<std::variant<Path, Pairs<Node>>> contract;
-  std::variant<Pairs<Rule>, std::vector<Rule>> rules;
-};
-
-constexpr const char* description =
-    "A row that breaks a rule is a reject: code, column and value name the first rule broken: `type` of any column, "
-    "then in the order of the columns `required`, "
-    "`min`, `max`, `min_length`, `max_length`, `pattern`, `allowed`, and SQL last; the reason goes on with up to two "
-    "more. NULL breaks `required` only. "
-    "`min` and `max` are allowed themselves; NaN lies between no two numbers.\n\n"
-    "With a `contract`, columns are matched as in a source: names ignoring case and punctuation, `extra`, `missing` "
-    "and `reordered` as the contract says, "
-    "and rows leave with the contract's names and types.";
-
-constexpr const char* example =
-    "name: flights\n"
-    "sources:\n"
-    "  flights: { files: flights.csv.zip }\n"
-    "transforms:\n"
-    "  good:\n"
-    "    check:\n"
-    "      rules:\n"
-    "        - { column: dep_time, min: 0, max: 2400 }\n"
-    "        - { column: origin, required: true, allowed: [EWR, JFK, LGA] }\n"
-    "        - { name: on_this_earth, sql: distance < 20000 }\n"
-    "sinks:\n"
-    "  out: { files: output/flights.parquet }\n";
-
-const Spec<CheckConfig>& check_spec() {
-  static const auto spec =
-      Spec<CheckConfig>("check", "Lets rows pass that keep the rules, and rejects the others")
-          .description(description)
-          .example(example)
-          .field("contract", &CheckConfig::contract, "the contract that rows must keep: a file, or the contract itself",
-                 {.example = "contract.yaml", .type = "file or contract"})
-          .field("rules", &CheckConfig::rules, "rules by column, or a list of rules",
-                 {.example = "{ dep_time: { min: 0, max: 2400 } }", .type = "map of column: rules, or list of rules"});
-  return spec;
-}
-
-// ---- binding ------------------------------------------------------------------------------------
-
-struct Checked {
-  int from = -1;  // index in the input; -1: missing, all NULL
-  std::string name;
-  Type type;
-  bool cast = false;
-  bool nullable = true;
-};
-
-struct Checks {
-  Schema schema;
-  std::vector<Checked> columns;
-  std::vector<std::pair<size_t, ColumnRules>> rules;  // by column of `columns`
-  std::shared_ptr<const std::vector<SqlRule>> sql;
-  bool same_columns = true;  // rows leave with the very columns that they came with
-};
-
-class Binder {
+/// Puts a name before each key, so that several can share one State.
+class PrefixedState : public State {
  public:
-  Binder(const Node& settings, const arrow::Schema& input, const BindContext& context, Problems& problems)
-      : settings_(settings),
-        input_(input),
-        context_(context),
-        problems_(problems),
-        checks_(std::make_shared<Checks>()) {
-    for (int i = 0; i < input.num_fields(); ++i) {
-      const auto& field = input.field(i);
-      columns_.push_back({i, field->name(), field->type(), false, field->nullable()});
-    }
-  }
-
-  Result<std::shared_ptr<const Checks>> bind(const CheckConfig& config) {
-    if (config.contract) {
-      if (const auto contract = load_contract(config)) apply(*contract);
-    }
-    if (const auto* by_column = std::get_if<Pairs<Rule>>(&config.rules)) {
-      for (const auto& pair : *by_column) add(pair.value, pair.key, pair.place);
-    } else {
-      const Node* list = settings_.find("rules");
-      const auto& rules = std::get<std::vector<Rule>>(config.rules);
-      for (size_t i = 0; i < rules.size(); ++i) {
-        const Place place = list->is_list() && i < list->items.size() ? list->items[i].place : list->place;
-        add(rules[i], rules[i].column, place);
-      }
-    }
-    if (!config.contract && settings_.find("rules") == nullptr)
-      problems_.add(settings_.place, "there is nothing to check", "give `contract` or `rules`");
-    make_rules();
-    finish_schema();
-    TRY(bind_sql());
-    return checks_;
-  }
+  PrefixedState(State& state, std::string prefix) : state_(state), prefix_(std::move(prefix)) {}
+  void put(std::string_view key, std::string_view value) override { state_.put(prefix_ + std::string(key), value); }
+  void remove(std::string_view key) override { state_.remove(prefix_ + std::string(key)); }
 
  private:
-  std::optional<Contract> load_contract(const CheckConfig& config) {
-    const size_t before = problems_.size();
-    Node node = *settings_.find("contract");
-    if (const auto* path = std::get_if<Path>(&*config.contract)) {
-      node = load_yaml(*context_.env, join_path(context_.folder, path->text), process_environment(), problems_);
-      if (problems_.size() > before) return std::nullopt;
-    }
-    Contract contract = parse_contract(node, problems_);
-    if (problems_.size() > before) return std::nullopt;
-    return contract;
-  }
-
-  Place contract_place() const { return settings_.find("contract")->place; }
-
-  Texts names() const {
-    Texts out;
-    for (const Checked& column : columns_) out.push_back(column.name);
-    return out;
-  }
-
-  // By its name, else by its name ignoring case and punctuation; npos and a problem when there is none or more than
-  // one.
-  static constexpr size_t npos = static_cast<size_t>(-1);
-  size_t find(const std::string& name) const {
-    size_t found = npos;
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].name == name) return i;
-      if (name_key(columns_[i].name) == name_key(name)) found = found == npos ? i : npos - 1;
-    }
-    return found >= npos - 1 ? npos : found;
-  }
-  size_t need(const std::string& name, const Place& place) {
-    const size_t at = find(name);
-    if (at != npos) return at;
-    const std::string near = did_you_mean(name, names());
-    problems_.add(place, fmt::format("no column `{}` comes in here", name),
-                  near.empty() ? fmt::format("there are: {}", fmt::join(names(), ", "))
-                               : fmt::format("did you mean `{}`?", near));
-    return npos;
-  }
-
-  void apply(const Contract& contract) {
-    std::vector<bool> named(columns_.size(), false);
-    size_t last = 0;
-    bool in_order = true;
-    for (const ContractColumn& wanted : contract.columns) {
-      size_t at = find(wanted.name);
-      if (at == npos) {
-        if (contract.missing == MissingColumns::fail) {
-          const std::string near = did_you_mean(wanted.name, names());
-          problems_.add(contract_place(), fmt::format("column `{}` of the contract is missing", wanted.name),
-                        near.empty() ? "`missing: null` in the contract fills it with NULL"
-                                     : fmt::format("did you mean `{}`?", near));
-          continue;
-        }
-        at = columns_.size();
-        columns_.push_back({-1, wanted.name, wanted.type ? *wanted.type : arrow::utf8(), false, true});
-        named.push_back(true);
-      } else {
-        in_order = in_order && at >= last;
-        last = at;
-        named[at] = true;
-      }
-      columns_[at].name = wanted.name;
-      if (wanted.type) turn_into(at, *wanted.type, wanted.place);
-      rules_.push_back({at, wanted.rules, wanted.place});
-      if (wanted.rules.sql) sql_.push_back({"sql", wanted.name, *wanted.rules.sql, wanted.place, {}});
-    }
-    if (!in_order && contract.reordered == ReorderedColumns::fail) {
-      problems_.add(contract_place(), "the columns come in another order than the contract's",
-                    "`reordered: allow` in the contract lets them");
-    }
-    if (contract.extra == ExtraColumns::keep) return;
-    for (size_t i = columns_.size(); i-- > 0;) {
-      if (named[i]) continue;
-      if (contract.extra == ExtraColumns::fail) {
-        problems_.add(contract_place(), fmt::format("column `{}` is not in the contract", columns_[i].name),
-                      "`extra: keep` or `extra: drop` in the contract says what to do with it");
-      } else {
-        leave_out(i);
-      }
-    }
-  }
-
-  void leave_out(size_t at) {
-    columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(at));
-    for (auto& rules : rules_) {
-      if (rules.column > at) --rules.column;
-    }
-  }
-
-  void turn_into(size_t at, const Type& type, const Place& place) {
-    Checked& column = columns_[at];
-    if (same_type(*column.type, *type)) return;
-    auto nothing = arrow::MakeEmptyArray(column.type);
-    if (!nothing.ok() || !cast_column(*nothing, type)) {
-      problems_.add(place, fmt::format("column `{}` is {} and cannot become {}", column.name, type_name(*column.type),
-                                       type_name(*type)));
-      return;
-    }
-    column.type = type;
-    column.cast = column.from >= 0;
-  }
-
-  void add(const Rule& rule, const std::string& column, const Place& place) {
-    if (column.empty()) {
-      if (rule.is_of_column()) problems_.add(place, "a rule of a column has to name it", "`column: NAME`");
-      if (!rule.sql && !rule.is_of_column())
-        problems_.add(place, "a rule without a condition",
-                      "`sql: EXPRESSION`, or `column: NAME` and what must hold of it");
-    }
-    if (rule.sql) sql_.push_back({rule.name.empty() ? "sql" : rule.name, column, *rule.sql, place, {}});
-    if (column.empty()) return;
-    const size_t at = need(column, place);
-    if (at == npos) return;
-    if (rule.sql) sql_.back().column = columns_[at].name;
-    Rules rules{rule.required,   rule.min,     rule.max,     rule.min_length,
-                rule.max_length, rule.pattern, rule.allowed, std::nullopt};
-    if (rule.type) {
-      auto type = parse_type(*rule.type);
-      if (!type) {
-        problems_.add(place, type.error().what, type.error().hint);
-      } else {
-        turn_into(at, type->type, place);
-        if (type->max_length && !rules.max_length) rules.max_length = type->max_length;
-      }
-    }
-    rules_.push_back({at, rules, place});
-  }
-
-  // All types are settled only now: a rule further down may have turned a column into another type.
-  void make_rules() {
-    std::stable_sort(rules_.begin(), rules_.end(), [](const auto& a, const auto& b) { return a.column < b.column; });
-    for (const auto& rules : rules_) {
-      Checked& column = columns_[rules.column];
-      if (rules.rules.required) column.nullable = false;
-      checks_->rules.emplace_back(rules.column,
-                                  ColumnRules(column.name, column.type, rules.rules, rules.place, problems_));
-    }
-  }
-
-  void finish_schema() {
-    arrow::FieldVector fields;
-    checks_->same_columns = columns_.size() == static_cast<size_t>(input_.num_fields());
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      const Checked& column = columns_[i];
-      const auto field = column.from < 0 ? arrow::field(column.name, column.type) : input_.field(column.from);
-      fields.push_back(field->WithName(column.name)->WithType(column.type)->WithNullable(column.nullable));
-      checks_->same_columns = checks_->same_columns && column.from == static_cast<int>(i) && !column.cast;
-    }
-    checks_->schema = arrow::schema(std::move(fields));
-    checks_->columns = columns_;
-  }
-
-  Result<> bind_sql() {
-    if (!sql_.empty() && problems_.empty()) {
-      ASSIGN(auto database, context_.database());
-      TRY(bind_sql_rules(sql_, checks_->schema, *database, problems_));
-    }
-    checks_->sql = std::make_shared<const std::vector<SqlRule>>(std::move(sql_));
-    return {};
-  }
-
-  struct RulesOf {
-    size_t column;
-    Rules rules;
-    Place place;
-  };
-  const Node& settings_;
-  const arrow::Schema& input_;
-  const BindContext& context_;
-  Problems& problems_;
-  std::shared_ptr<Checks> checks_;
-  std::vector<Checked> columns_;
-  std::vector<RulesOf> rules_;
-  std::vector<SqlRule> sql_;
+  State& state_;
+  const std::string prefix_;
 };
 
-// ---- running ------------------------------------------------------------------------------------
-
+// Rows pass the rules of a row, then `unique`, then `outliers` (where all of them are set aside until the end), and
+// last their figures are taken for `whole`.
 class Check : public Transform {
  public:
-  Check(std::shared_ptr<const Checks> checks, std::unique_ptr<SqlTester> sql)
-      : checks_(std::move(checks)), sql_(std::move(sql)) {}
+  struct Room {
+    Env* env = nullptr;
+    std::string folder;
+    int64_t memory = 0;
+  };
+  Check(std::shared_ptr<const Checks> checks, std::unique_ptr<SqlTester> sql, const Room& room)
+      : checks_(std::move(checks)), sql_(std::move(sql)) {
+    if (!checks_->remembers()) return;
+    const auto parts = static_cast<int64_t>(checks_->unique.size() + checks_->outliers.size() +
+                                            (checks_->outliers.empty() ? 0 : 1) + (checks_->whole ? 1 : 0));
+    const int64_t memory = room.memory / parts;
+    for (const UniqueKey& key : checks_->unique) {
+      FirstRows::Options options;
+      options.digester = *RowDigester::of(*checks_->schema, key.columns);
+      options.within_us = key.within_us;
+      options.saves = key.within_us > 0;
+      options.env = room.env;
+      options.folder = room.folder;
+      options.memory = memory;
+      unique_.emplace_back(std::move(options));
+    }
+    for (const OutlierCheck& check : checks_->outliers)
+      columns_.emplace_back(check.method, check.factor, *room.env, room.folder, memory);
+    if (!columns_.empty()) aside_.emplace(*room.env, room.folder, memory);
+    if (checks_->whole) whole_.emplace(checks_->whole, *room.env, room.folder, memory);
+  }
 
   Result<> push(size_t, const Batch& batch, Outlet& outlet) override {
     if (batch.size() == 0) return {};
@@ -343,20 +65,136 @@ class Check : public Transform {
     ASSIGN(const Rows rows, typed(batch, refused, faults));
     for (const auto& [column, rules] : checks_->rules)
       TRY(rules.test(rows->column(static_cast<int>(column)), refused[column], faults));
+    for (const auto& [column, values] : checks_->exists)
+      TRY(values->test(checks_->columns[column].name, rows->column(static_cast<int>(column)), faults));
     if (sql_) TRY(sql_->test(rows, faults));
-    Batch out{rows, batch.positions, batch.block};
-    if (!faults.empty()) {
-      std::vector<uint8_t> keep(static_cast<size_t>(batch.size()), 1);
-      const std::vector<Refusal> refusals = faults.refusals();
-      for (const Refusal& refusal : refusals) keep[static_cast<size_t>(refusal.row)] = 0;
-      outlet.reject(batch, refusals);
-      ASSIGN(out, filter(out, keep));
+    ASSIGN(Batch out, without(faults, batch, {rows, batch.positions, batch.block}, outlet));
+    for (size_t i = 0; i < unique_.size(); ++i) {
+      ASSIGN(out, only_unique(i, out, outlet));
     }
-    if (out.size() > 0) outlet.emit(std::move(out));
+    if (!aside_) return hand_on(std::move(out), outlet);
+    for (size_t i = 0; i < columns_.size(); ++i) TRY(columns_[i].add(*out.rows->column(checks_->outliers[i].column)));
+    return aside_->add(out);
+  }
+
+  Result<> end(Outlet& outlet) override {
+    if (aside_) TRY(judge_outliers(outlet));
+    return whole_ ? whole_->verdict() : Result<>{};
+  }
+
+  Result<> save(State& state) override {
+    for (size_t i = 0; i < unique_.size(); ++i) {
+      PrefixedState own(state, prefix_of(i));
+      TRY(unique_[i].save(own));
+    }
+    if (!whole_) return {};
+    PrefixedState own(state, kFigures);
+    whole_->save(own);
     return {};
+  }
+  Result<> load(std::string_view key, std::string_view value) override {
+    if (key.starts_with(kFigures))
+      return whole_ ? whole_->load(key.substr(std::string_view(kFigures).size()), value) : Result<>{};
+    for (size_t i = 0; i < unique_.size(); ++i) {
+      const std::string prefix = prefix_of(i);
+      if (key.starts_with(prefix)) return unique_[i].load(key.substr(prefix.size()), value);
+    }
+    return {};  // of a rule that is no more
   }
 
  private:
+  static constexpr const char* kFigures = "figure/";
+  std::string prefix_of(size_t i) const { return fmt::format("unique {}/", checks_->unique[i].names); }
+
+  Result<> hand_on(Batch batch, Outlet& outlet) {
+    if (batch.size() == 0) return {};
+    if (whole_) TRY(whole_->add(*batch.rows));
+    outlet.emit(std::move(batch));
+    return {};
+  }
+
+  /// Rejects the rows of `faults`: `batch` is what a reject shows, `rows` what goes on.
+  static Result<Batch> without(const Faults& faults, const Batch& batch, const Batch& rows, Outlet& outlet) {
+    if (faults.empty()) return rows;
+    std::vector<uint8_t> keep(static_cast<size_t>(batch.size()), 1);
+    const std::vector<Refusal> refusals = faults.refusals();
+    for (const Refusal& refusal : refusals) keep[static_cast<size_t>(refusal.row)] = 0;
+    outlet.reject(batch, refusals);
+    return filter(rows, keep);
+  }
+
+  /// As in SQL's UNIQUE, a key with a NULL in it equals none.
+  Result<Batch> only_unique(size_t i, const Batch& batch, Outlet& outlet) {
+    if (batch.size() == 0) return batch;
+    ASSIGN(const int64_t equal, unique_[i].judge(batch, first_));
+    if (equal == 0) return batch;
+    const UniqueKey& key = checks_->unique[i];
+    Faults faults;
+    for (size_t at = 0; at < first_.size(); ++at) {
+      if (first_[at] != 0) continue;
+      const auto row = static_cast<int64_t>(at);
+      std::string value;
+      bool null = false;
+      for (const int column : key.columns) {
+        null = null || batch.rows->column(column)->IsNull(row);
+        value += (value.empty() ? "" : ", ") + value_text(*batch.rows->column(column), row);
+      }
+      if (null) continue;
+      faults.add(row, "unique", key.names, value, fmt::format("unique: an earlier row has {} = {}", key.names, value));
+    }
+    return without(faults, batch, batch, outlet);
+  }
+
+  Result<> judge_outliers(Outlet& outlet) {
+    std::vector<OutlierLimits> limits;
+    for (OutlierColumn& column : columns_) {
+      ASSIGN(limits.emplace_back(), column.limits());
+    }
+    std::vector<int64_t> found(limits.size());
+    TRY(aside_->finish());
+    for (size_t i = 0; i < aside_->batches(); ++i) {
+      ASSIGN(const Batch batch, aside_->read(i));
+      TRY(judge_batch(batch, limits, found, outlet));
+    }
+    for (size_t i = 0; i < limits.size(); ++i) {
+      const OutlierCheck& check = checks_->outliers[i];
+      if (check.action != OutlierAction::warn || found[i] == 0) continue;
+      outlet.warn(fmt::format("{} of {} values of `{}` are outliers: they lie outside {} to {}", found[i],
+                              aside_->rows(), check.name, number_text(limits[i].low), number_text(limits[i].high)));
+    }
+    return {};
+  }
+
+  Result<> judge_batch(const Batch& batch, const std::vector<OutlierLimits>& limits, std::vector<int64_t>& found,
+                       Outlet& outlet) {
+    Faults faults;
+    auto columns = batch.rows->columns();
+    for (size_t i = 0; i < limits.size(); ++i) {
+      const OutlierCheck& check = checks_->outliers[i];
+      const arrow::Array& column = *batch.rows->column(check.column);
+      arrow::BooleanBuilder flags;
+      if (auto status = flags.Reserve(batch.size()); !status.ok()) return tl::unexpected(from_arrow(status, "check"));
+      for (int64_t row = 0; row < batch.size(); ++row) {
+        const double value = column.IsNull(row) ? limits[i].low : OutlierColumn::value(column, row);
+        const bool odd = value < limits[i].low || value > limits[i].high;
+        flags.UnsafeAppend(odd);
+        if (!odd) continue;
+        ++found[i];
+        if (check.action != OutlierAction::reject) continue;
+        const std::string text = value_text(column, row);
+        faults.add(row, "outlier", check.name, text,
+                   fmt::format("outlier: {} lies outside {} to {} ({}, factor {})", text, number_text(limits[i].low),
+                               number_text(limits[i].high), Reads<OutlierMethod>::text(check.method),
+                               number_text(check.factor)));
+      }
+      if (check.action == OutlierAction::flag) columns.push_back(*flags.Finish());
+    }
+    const Batch flagged{arrow::RecordBatch::Make(checks_->out, batch.size(), std::move(columns)), batch.positions,
+                        batch.block};
+    ASSIGN(Batch out, without(faults, batch, flagged, outlet));
+    return hand_on(std::move(out), outlet);
+  }
+
   // The rows with the names and types that they leave with. Until its rejects are taken out, a column that may hold no
   // NULL can hold some.
   Result<Rows> typed(const Batch& batch, std::vector<std::vector<int64_t>>& refused, Faults& faults) const {
@@ -389,6 +227,11 @@ class Check : public Transform {
 
   const std::shared_ptr<const Checks> checks_;
   const std::unique_ptr<SqlTester> sql_;
+  std::vector<FirstRows> unique_;
+  std::vector<OutlierColumn> columns_;  // one for each of `outliers`
+  std::optional<RowSpill> aside_;
+  std::optional<WholeFigures> whole_;
+  std::vector<uint8_t> first_;
 };
 
 Result<BoundTransform> bind_check(const Node& settings, const std::vector<InputInfo>& inputs,
@@ -399,19 +242,29 @@ Result<BoundTransform> bind_check(const Node& settings, const std::vector<InputI
   const CheckConfig config = check_spec().parse(settings, found);
   std::shared_ptr<const Checks> checks;
   if (found.empty()) {
-    Binder binder(settings, *inputs.at(0).schema, context, found);
-    ASSIGN(checks, binder.bind(config));
+    ASSIGN(checks, bind_checks(config, settings, inputs.at(0), context, found));
   }
   problems.add(found);
   if (!found.empty()) return bound;
-  bound.schema = checks->schema;
-  bound.make = [checks, database = context.database]() -> Result<std::unique_ptr<Transform>> {
+  bound.schema = checks->out;
+  bound.judges_whole = checks->whole != nullptr;
+  if (!checks->outliers.empty()) {
+    bound.shape = Shape::whole_input;
+    bound.notes.push_back("waits for its whole input: `outliers`");
+  } else if (checks->remembers()) {
+    bound.shape = Shape::in_order;
+  }
+  if (checks->remembers()) remembers(context);
+  const int64_t memory = config.memory ? config.memory->bytes : 0;
+  bound.make = [checks, context, memory]() -> Result<std::unique_ptr<Transform>> {
     std::unique_ptr<SqlTester> sql;
     if (!checks->sql->empty()) {
-      ASSIGN(auto opened, database());
+      ASSIGN(auto opened, context.database());
       ASSIGN(sql, SqlTester::make(checks->sql, checks->schema, opened));
     }
-    return std::make_unique<Check>(checks, std::move(sql));
+    for (const auto& [column, values] : checks->exists) TRY(values->load());
+    const Check::Room room{context.env, context.state_folder + "/spill", memory_to_remember(context, memory)};
+    return std::make_unique<Check>(checks, std::move(sql), room);
   };
   return bound;
 }

@@ -7,6 +7,7 @@
 
 #include "component/promises.h"
 #include "config/pipeline.h"
+#include "transforms/clean/formats.h"
 #include "transforms/clean/names.h"
 #include "transforms/clean/values.h"
 
@@ -155,9 +156,14 @@ Batch people() {
 }
 
 TEST(Clean, KeepsThePromisesOfATransform) {
-  for (const char* settings : {"{ names: snake_case, trim: true, text: lower, nulls: [na], cast: { age: int16 }, "
-                               "drop_null_rows: [full_name] }",
-                               "{ select: [score], drop_null_rows: any }", "{ fill: { Age: '0' } }"}) {
+  for (const char* settings :
+       {"{ names: snake_case, trim: true, text: lower, nulls: [na], cast: { age: int16 }, "
+        "drop_null_rows: [full_name] }",
+        "{ select: [score], drop_null_rows: any }",
+        "{ normalize: nfc, collapse_spaces: true, map: { fullName: { values: { BOB: b }, otherwise: "
+        "reject } }, split: { fullName: { into: [x, y], keep: true } }, merge: { z: { of: [y, Age] } }, "
+        "parse: { x: { type: int8, otherwise: null } } }",
+        "{ fill: { Age: '0' } }"}) {
     EXPECT_THAT(broken_transform_promises(bind(settings).transform, people()), testing::IsEmpty()) << settings;
   }
 }
@@ -291,6 +297,201 @@ TEST(Clean, DedupeNeedsToKnowTheFile) {
   const InputInfo blind{.name = "in", .schema = people_schema(), .keeps_positions = false};
   ASSERT_TRUE(clean_transform().bind(node, {blind}, BindContext{}, problems));
   EXPECT_THAT(problems.text(), HasSubstr("p.yaml:1:9: `dedupe: within_file`: rows no longer know their file here"));
+}
+
+TEST(Values, NormalForms) {
+  EXPECT_THAT(
+      shown(**normalize_text(texts({"e\xcc\x81", "\xc3\xa9", "A\xcc\x8a\xcc\xa3", std::nullopt, "x"}), TextForm::nfc)),
+      ElementsAre("\xc3\xa9", "\xc3\xa9", "\xe1\xba\xa0\xcc\x8a", "NULL", "x"));
+  EXPECT_THAT(shown(**normalize_text(texts({"\xef\xac\x81n", "\xef\xbc\xa1"}), TextForm::nfkc)),
+              ElementsAre("fin", "A"));
+  EXPECT_THAT(shown(**normalize_text(texts({"\xff\xcc\x81"}), TextForm::nfc)), ElementsAre("\xff\xcc\x81"));
+  const auto ascii = texts({"abc"});
+  EXPECT_EQ(*normalize_text(ascii, TextForm::nfc), ascii);
+}
+
+TEST(Values, CollapsesSpaces) {
+  const auto column = texts({"  a  b ", "a b", "a\n\tb", std::nullopt,
+                             "\xc2\xa0"
+                             "a\xe2\x80\x83 b",
+                             " ", "", "é ü"});
+  EXPECT_THAT(shown(**collapse_spaces(column)), ElementsAre("a b", "a b", "a b", "NULL", "a b", "", "", "é ü"));
+  const auto tidy = texts({"a b", "", std::nullopt});
+  EXPECT_EQ(*collapse_spaces(tidy), tidy);
+}
+
+std::string read_time(const std::string& format, const std::string& text) {
+  const auto time = TimeFormat::of(format)->read(text);
+  return time ? std::to_string(time->seconds) + (time->nanoseconds != 0 ? "." + std::to_string(time->nanoseconds) : "")
+              : "-";
+}
+
+TEST(Formats, DatesAndTimes) {
+  EXPECT_EQ(read_time("%d.%m.%Y", "01.02.1970"), "2678400");
+  EXPECT_EQ(read_time("%d.%m.%Y", "1.2.1970"), "2678400");
+  EXPECT_EQ(read_time("%d.%m.%Y", "29.02.2023"), "-");
+  EXPECT_EQ(read_time("%d.%m.%Y", "29.02.2024"), "1709164800");
+  EXPECT_EQ(read_time("%d.%m.%Y", "01.02.1970 "), "-");
+  EXPECT_EQ(read_time("%d.%m.%Y", "01-02-1970"), "-");
+  EXPECT_EQ(read_time("%b %e, %Y", "Feb  1, 1970"), "2678400");
+  EXPECT_EQ(read_time("%A, %d %B %Y", "sunday, 1 FEBRUARY 1970"), "2678400");
+  EXPECT_EQ(read_time("%m/%d/%y", "02/01/70"), "2678400");
+  EXPECT_EQ(read_time("%y%m%d", "680101"), "3092601600");
+  EXPECT_EQ(read_time("%Y-%j", "1970-032"), "2678400");
+  EXPECT_EQ(read_time("%Y-%j", "1970-366"), "-");
+  EXPECT_EQ(read_time("%F %T.%f", "1970-01-01 00:00:01.25"), "1.250000000");
+  EXPECT_EQ(read_time("%F %I:%M %p", "1970-01-01 12:05 AM"), "300");
+  EXPECT_EQ(read_time("%F %I:%M %p", "1970-01-01 12:05 pm"), "43500");
+  EXPECT_EQ(read_time("%FT%R%z", "1970-01-01T02:00+02:00"), "0");
+  EXPECT_EQ(read_time("%FT%R%z", "1970-01-01T02:00-0130"), "12600");
+  EXPECT_EQ(read_time("%FT%R%z", "1970-01-01T02:00Z"), "7200");
+  EXPECT_EQ(read_time("%s", "-5"), "-5");
+  EXPECT_EQ(read_time("%H:%M", "24:00"), "-");
+  EXPECT_EQ(read_time("%d%%%m", "01%02"), "2678400");
+  EXPECT_FALSE(TimeFormat::of("%Q"));
+  EXPECT_FALSE(TimeFormat::of("%"));
+  EXPECT_FALSE(TimeFormat::of("year"));
+}
+
+TEST(Formats, Numbers) {
+  const auto plain = [](const char* text, char decimal, char thousands) {
+    return plain_number(text, decimal, thousands).value_or("-");
+  };
+  EXPECT_EQ(plain("-1.234.567,50", ',', '.'), "-1234567.50");
+  EXPECT_EQ(plain("+12,5", ',', '.'), "12.5");
+  EXPECT_EQ(plain("1234,5", ',', '.'), "1234.5");
+  EXPECT_EQ(plain("1.23,5", ',', '.'), "-");
+  EXPECT_EQ(plain("1.2345", ',', '.'), "-");
+  EXPECT_EQ(plain(".123", ',', '.'), "-");
+  EXPECT_EQ(plain("1 234\xc2\xa0"
+                  "567",
+                  '.', ' '),
+            "1234567");
+  EXPECT_EQ(plain("1\xe2\x80\xaf"
+                  "234.5",
+                  '.', ' '),
+            "1234.5");
+  EXPECT_EQ(plain("12,", ',', '.'), "-");
+  EXPECT_EQ(plain(",5", ',', '.'), "-");
+  EXPECT_EQ(plain("1e5", ',', '.'), "-");
+  EXPECT_EQ(plain("1,5,5", ',', 0), "-");
+  EXPECT_EQ(plain("", ',', 0), "-");
+}
+
+TEST(Clean, MapsValues) {
+  const auto map = [](const std::string& settings) {
+    const Heard heard = run("map: { fullName: " + settings + " }", people());
+    return heard.batches.empty() ? std::vector<std::string>{} : shown(*heard.batches[0].rows->column(0));
+  };
+  EXPECT_THAT(map("{ BOB: Robert, NA: null }"), ElementsAre(" Ann ", "Robert", "NULL", "NULL"));
+  EXPECT_THAT(map("{ values: { BOB: Robert }, otherwise: null }"), ElementsAre("NULL", "Robert", "NULL", "NULL"));
+  EXPECT_THAT(map("{ values: { BOB: Robert }, otherwise: reject }"), ElementsAre("Robert", "NULL"));
+  const Heard heard = run("{ map: { fullName: { values: { BOB: Robert }, otherwise: reject } } }", people());
+  ASSERT_EQ(heard.refusals.size(), 2U);
+  EXPECT_EQ(heard.refusals[1].reason, "`NA` is none of the values in `map`");
+}
+
+TEST(Clean, MapsByATable) {
+  BindContext context;
+  ReferenceTable table;
+  table.name = "names";
+  table.schema = arrow::schema({arrow::field("written", arrow::utf8()), arrow::field("meant", arrow::utf8())});
+  table.read = [schema = table.schema](const std::function<Result<>(const Batch&)>& each) {
+    return each({arrow::RecordBatch::Make(schema, 3,
+                                          {texts({"BOB", std::nullopt, "NA"}), texts({"Robert", "x", std::nullopt})}),
+                 {},
+                 nullptr});
+  };
+  context.tables["names"] = table;
+  const auto bound = [&](const std::string& settings, Problems& problems) {
+    const Node node =
+        parse_yaml(settings, "p.yaml", [](const std::string&) { return std::optional<std::string>(); }, problems);
+    return clean_transform().bind(node, {{.name = "in", .schema = people_schema()}}, context, problems);
+  };
+  Problems problems;
+  const auto transform = bound("map: { fullName: { table: names, from: written, to: meant } }", problems);
+  EXPECT_EQ(problems.text(), "");
+  Heard heard;
+  ASSERT_TRUE((*transform->make())->push(0, people(), heard));
+  EXPECT_THAT(shown(*heard.batches[0].rows->column(0)), ElementsAre(" Ann ", "Robert", "NULL", "NULL"));
+  Problems wrong;
+  (void)bound("map: { fullName: { table: name, from: written, to: ment } }", wrong);
+  EXPECT_THAT(wrong.text(), HasSubstr("p.yaml:1:27: there is no table `name` (did you mean `names`?)"));
+  Problems missing;
+  (void)bound("map: { fullName: { table: names, from: written, to: ment } }", missing);
+  EXPECT_THAT(missing.text(), HasSubstr("table `names` has no column `ment` (did you mean `meant`?)"));
+}
+
+Heard of_names(const std::string& settings, const std::vector<std::optional<std::string>>& names) {
+  return run(settings, of_file("in", "a", names));
+}
+
+TEST(Clean, SplitsColumns) {
+  const Heard heard =
+      of_names("split: { Name: { into: [last, first], by: ',' } }", {"Doe, Jane", "Doe", std::nullopt, "a,b,c", ""});
+  const auto& rows = *heard.batches[0].rows;
+  EXPECT_THAT(rows.schema()->field_names(), ElementsAre("last", "first"));
+  EXPECT_THAT(shown(*rows.column(0)), ElementsAre("Doe", "Doe", "NULL", "a", ""));
+  EXPECT_THAT(shown(*rows.column(1)), ElementsAre("Jane", "NULL", "NULL", "b,c", "NULL"));
+  EXPECT_THAT(
+      of_names("split: { Name: { into: [a, b], keep: true } }", {"x y"}).batches[0].rows->schema()->field_names(),
+      ElementsAre("Name", "a", "b"));
+}
+
+TEST(Clean, MergesColumns) {
+  const Heard heard = run("merge: { who: { of: [fullName, score], by: '-' } }", people());
+  const auto& rows = *heard.batches[0].rows;
+  EXPECT_THAT(rows.schema()->field_names(), ElementsAre("who", "Age"));
+  EXPECT_THAT(shown(*rows.column(0)), ElementsAre(" Ann -1", "BOB-2", "3", "NA"));
+  EXPECT_THAT(of_names("{ split: { Name: { into: [a, b] } }, merge: { Name: { of: [b, a], by: ', ' } }, text: upper, "
+                       "fill: { Name: none } }",
+                       {"x y", std::nullopt})
+                  .batches[0]
+                  .rows->column(0)
+                  ->ToString(),
+              HasSubstr("\"Y, X\",\n  \"none\""));
+}
+
+TEST(Clean, ParsesByFormat) {
+  const auto parsed = [](const std::string& rule, const std::vector<std::optional<std::string>>& values) {
+    const Heard heard = of_names("parse: { Name: " + rule + " }", values);
+    std::vector<std::string> out;
+    for (const Batch& batch : heard.batches) {
+      out.push_back(type_name(*batch.rows->schema()->field(0)->type()));
+      for (const std::string& value : shown(*batch.rows->column(0))) out.push_back(value);
+    }
+    for (const Refusal& refusal : heard.refusals) out.push_back(refusal.code + ": " + refusal.reason);
+    return out;
+  };
+  EXPECT_THAT(parsed("'%d.%m.%Y'", {"24.12.2023", std::nullopt, "12/24/2023"}),
+              ElementsAre("date", "2023-12-24", "NULL", "parse: `12/24/2023` is not written as %d.%m.%Y"));
+  EXPECT_THAT(parsed("['%d.%m.%Y', '%m/%d/%Y']", {"24.12.2023", "12/24/2023"}),
+              ElementsAre("date", "2023-12-24", "2023-12-24"));
+  EXPECT_THAT(parsed("'%d.%m.%Y %H:%M'", {"24.12.2023 18:30"}),
+              ElementsAre("timestamp(us)", "2023-12-24 18:30:00.000000"));
+  EXPECT_THAT(parsed("{ format: '%FT%T%z', otherwise: null }", {"2023-12-24T18:30:00+01:00", "x"}),
+              ElementsAre("timestamp(us, UTC)", "2023-12-24 17:30:00.000000Z", "NULL"));
+  EXPECT_THAT(
+      parsed("{ type: 'decimal(10,2)', decimal: ',', thousands: '.' }", {"1.234,50", "12", "1,234.50", "1,234"}),
+      ElementsAre("decimal(10,2)", "1234.50", "12.00", "parse: `1,234.50` cannot be read as decimal(10,2)",
+                  "parse: `1,234` cannot be read as decimal(10,2)"));
+  EXPECT_THAT(parsed("{ type: int32, thousands: ' ' }", {"1 000"}), ElementsAre("int32", "1000"));
+}
+
+TEST(Clean, NamesMistakesOfTheNewSteps) {
+  EXPECT_THAT(bind("{ parse: { score: '%Y' } }").problems,
+              HasSubstr("p.yaml:1:12: `parse` is for text, and column `score` is int64"));
+  EXPECT_THAT(bind("{ parse: { Age: '%Q' } }").problems, HasSubstr("`%Q` in `%Q` is no part of a date or time"));
+  EXPECT_THAT(bind("{ parse: { Age: { decimal: ',' } } }").problems, HasSubstr("`parse` needs a `format`"));
+  EXPECT_THAT(bind("{ parse: { Age: { type: double, decimal: ',', thousands: ',' } } }").problems,
+              HasSubstr("the same sign"));
+  EXPECT_THAT(bind("{ parse: { Age: { type: date } } }").problems, HasSubstr("are read by a `format`"));
+  EXPECT_THAT(bind("{ split: { fullName: { into: [Age, b] } } }").problems,
+              HasSubstr("two columns would be called `Age`"));
+  EXPECT_THAT(bind("{ split: { fullName: { into: [a] } } }").problems, HasSubstr("two or more"));
+  EXPECT_THAT(bind("{ merge: { x: { of: [fullName, nix] } } }").problems, HasSubstr("no column `nix`"));
+  EXPECT_THAT(bind("{ merge: { x: { of: [fullName, Age] } }, fill: { Age: '1' } }").problems,
+              HasSubstr("column `Age` was left out by `merge`"));
 }
 
 TEST(Clean, AnEmptyBatchIsNotHandedOn) {

@@ -63,16 +63,60 @@ size_t blank_at_end(std::string_view text) {
   return 0;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (const size_t blank = blank_at_start(text)) text.remove_prefix(blank);
-  while (const size_t blank = blank_at_end(text)) text.remove_suffix(blank);
-  return text;
-}
-
 // A quick look that may say yes for text without blanks, never no for text with them.
 bool may_have_blanks(std::string_view text) {
   const auto suspect = [](char c) { return static_cast<uint8_t>(c) <= 0x20 || static_cast<uint8_t>(c) >= 0x80; };
   return !text.empty() && (suspect(text.front()) || suspect(text.back()));
+}
+
+// Whether collapsing would change it; may say yes for text with characters beyond ASCII that are no blanks.
+bool may_collapse(std::string_view text) {
+  bool blank = true;  // before it
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte >= 0x80 || (byte >= 9 && byte <= 13) || (c == ' ' && blank)) return true;
+    blank = c == ' ';
+  }
+  return blank && !text.empty();
+}
+
+void collapse(std::string_view text, std::string& out) {
+  out.clear();
+  text = trimmed(text);
+  while (!text.empty()) {
+    if (const size_t blank = blank_at_start(text); blank > 0) {
+      if (out.back() != ' ') out += ' ';
+      text.remove_prefix(blank);
+    } else {
+      out += text.front();
+      text.remove_prefix(1);
+    }
+  }
+}
+
+template <class Text>
+Result<ArrayPtr> collapse_all(const Text& column, const ArrayPtr& whole) {
+  int64_t first = 0;
+  while (first < column.length() && !may_collapse(column.GetView(first))) ++first;
+  if (first == column.length()) return whole;
+  typename arrow::TypeTraits<typename Text::TypeClass>::BuilderType builder;
+  std::string text;
+  for (int64_t row = 0; row < column.length(); ++row) {
+    auto status = arrow::Status::OK();
+    if (column.IsNull(row)) {
+      status = builder.AppendNull();
+    } else if (may_collapse(column.GetView(row))) {
+      collapse(column.GetView(row), text);
+      status = builder.Append(text);
+    } else {
+      status = builder.Append(column.GetView(row));
+    }
+    if (!status.ok()) return tl::unexpected(from_arrow(status, "clean: collapse_spaces"));
+  }
+  ArrayPtr out;
+  const auto status = builder.Finish(&out);
+  if (!status.ok()) return tl::unexpected(from_arrow(status, "clean: collapse_spaces"));
+  return out;
 }
 
 template <class Text>
@@ -140,6 +184,25 @@ Result<ArrayPtr> without(const ArrayPtr& column, const std::vector<int64_t>& dea
 
 bool is_text(const arrow::DataType& type) {
   return type.id() == arrow::Type::STRING || type.id() == arrow::Type::LARGE_STRING;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (const size_t blank = blank_at_start(text)) text.remove_prefix(blank);
+  while (const size_t blank = blank_at_end(text)) text.remove_suffix(blank);
+  return text;
+}
+
+Result<ArrayPtr> normalize_text(const ArrayPtr& column, TextForm form) {
+  const Letters letters = with_text(*column, [](const auto& text) { return letters_of(all_bytes(text)); });
+  if (letters.ascii) return column;
+  const arrow::compute::Utf8NormalizeOptions options(
+      form == TextForm::nfc ? arrow::compute::Utf8NormalizeOptions::NFC : arrow::compute::Utf8NormalizeOptions::NFKC);
+  auto normalized = call("utf8_normalize", {column}, &options);
+  return normalized ? std::move(*normalized) : column;
+}
+
+Result<ArrayPtr> collapse_spaces(const ArrayPtr& column) {
+  return with_text(*column, [&](const auto& text) { return collapse_all(text, column); });
 }
 
 Result<ArrayPtr> trim_text(const ArrayPtr& column) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "batch/batch.h"
@@ -14,8 +15,18 @@ namespace trommel {
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 
 enum class TextCase { lower, upper };
+enum class TextForm { nfc, nfkc };
 
 bool is_text(const arrow::DataType& type);
+
+/// Without the blanks at both ends, as `trim_text` knows them.
+std::string_view trimmed(std::string_view text);
+
+/// One of Unicode's normal forms (UAX #15). Text that is not UTF-8 stays as it is, and so does its whole column.
+Result<ArrayPtr> normalize_text(const ArrayPtr& column, TextForm form);
+
+/// Blanks (line ends are among them) inside text as one space, and none at both ends.
+Result<ArrayPtr> collapse_spaces(const ArrayPtr& column);
 
 /// Blanks off both ends of text: Unicode White_Space and the byte order mark.
 Result<ArrayPtr> trim_text(const ArrayPtr& column);
