@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "spec/spec.h"
+
 namespace trommel {
 namespace {
 
@@ -120,15 +122,15 @@ Result<> FirstRows::save(State& state) {
 
 Result<> FirstRows::load(std::string_view key, std::string_view value) {
   const size_t slash = key.rfind('/');
+  const auto number = slash == std::string_view::npos ? std::nullopt : parse_integer(key.substr(slash + 1));
   uint32_t length = 0;
-  const bool whole = slash != std::string_view::npos && value.size() >= sizeof(length);
-  if (whole) std::memcpy(&length, value.data(), sizeof(length));
-  if (!whole || value.size() < sizeof(length) + length ||
+  if (value.size() >= sizeof(length)) std::memcpy(&length, value.data(), sizeof(length));
+  if (!number || value.size() < sizeof(length) + length ||
       (value.size() - sizeof(length) - length) % sizeof(SeenEntry) != 0)
     return external_error("dedupe", fmt::format("`{}` in the state folder is not what was written", key));
   Seen& seen = seen_of(std::string(key.substr(0, slash)));
   seen.split = value.substr(sizeof(length), length);
-  seen.number = std::max(seen.number, static_cast<int64_t>(std::stoll(std::string(key.substr(slash + 1)))) + 1);
+  seen.number = std::max(seen.number, *number + 1);
   Chunk chunk{std::string(key), INT64_MIN};
   for (value.remove_prefix(sizeof(length) + length); !value.empty(); value.remove_prefix(sizeof(SeenEntry))) {
     SeenEntry entry;
