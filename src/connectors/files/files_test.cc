@@ -105,7 +105,7 @@ class Files : public testing::Test {
 
   std::string root_;
   BindContext context_;
-  SourceKind source_ = files_source({csv_format(), parquet_format()});
+  SourceKind source_ = files_source({csv_format(), json_format(), parquet_format()});
   SinkKind sink_ = files_sink({parquet_encoder(), csv_encoder(), json_encoder()});
 };
 
@@ -125,6 +125,34 @@ TEST_F(Files, KeepASourcesPromisesPlainAndPacked) {
     return bind("path: in/*");
   };
   EXPECT_THAT(broken_source_promises(make, {1 << 20, 1000, 64 << 10, 17'001}), IsEmpty());
+}
+
+std::string in_utf16(const std::string& ascii) {
+  std::string out = "\xFF\xFE";
+  for (const char c : ascii) out += std::string{c, '\0'};
+  return out;
+}
+
+TEST_F(Files, KeepASourcesPromisesInEveryEncodingAndLayout) {
+  std::string lines, array = "[";
+  for (int i = 0; i < 1500; ++i) {
+    const std::string row = R"({"id": )" + std::to_string(i) + R"(, "tags": ["a", null], "geo": {"lat": 1.5}})";
+    lines += i % 100 == 7 ? "{broken\n" : row + "\n";
+    array += (i > 0 ? ",\n " : "") + row;
+  }
+  put("json/a.jsonl", lines);
+  put("json/b.json", array + "]\n");
+  put("json/c.json.gz", gzip(array));  // its end is missing
+  put("json/d.json", in_utf16(array + "]"));
+  put("csv/a.csv", in_utf16(many_lines(3000)));
+  put("csv/b.csv.gz", gzip(in_utf16(many_lines(500))));
+  for (const std::string folder : {"json", "csv"}) {
+    const auto make = [&](int64_t block_bytes) {
+      context_.memory.block = block_bytes;
+      return bind("path: " + folder + "/*");
+    };
+    EXPECT_THAT(broken_source_promises(make, {1 << 20, 1000, 17'001}), IsEmpty()) << folder;
+  }
 }
 
 TEST_F(Files, PathsMayBeAScalarAListOrPatterns) {

@@ -13,7 +13,12 @@ SpecInfo merged_spec(const SpecInfo& own, const std::vector<const SpecInfo*>& fo
       const auto same = std::find_if(info.fields.begin(), info.fields.end(),
                                      [&](const FieldInfo& known) { return known.name == field.name; });
       if (same != info.fields.end()) {
-        same->doc += "; " + doc;
+        const std::string said = ": " + field.doc;
+        if (same->doc.ends_with(said)) {
+          same->doc.insert(same->doc.size() - said.size(), ", " + format->name);
+        } else {
+          same->doc += "; " + doc;
+        }
         continue;
       }
       FieldInfo& added = info.fields.emplace_back(field);
