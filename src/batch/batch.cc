@@ -89,12 +89,41 @@ int64_t line_at(const Block& block, Position position) {
   return block.line == 0 ? 0 : block.line + line_ends(block, block.from, position);
 }
 
+namespace {
+
+/// `[1, 2]`, `{lat: 1.5}`: what stands within, without the types that Arrow would add.
+std::string parts_text(const arrow::Array& column, int64_t row) {
+  if (column.type_id() == arrow::Type::STRUCT) {
+    const auto& all = static_cast<const arrow::StructArray&>(column);
+    std::string text = "{";
+    for (int i = 0; i < all.num_fields(); ++i)
+      text += (i > 0 ? ", " : "") + all.type()->field(i)->name() + ": " + value_text(*all.field(i), row);
+    return text + "}";
+  }
+  const bool map = column.type_id() == arrow::Type::MAP;
+  const auto& lists = static_cast<const arrow::ListArray&>(column);  // a map is a list of its entries
+  std::string text = map ? "{" : "[";
+  for (int64_t i = lists.value_offset(row); i < lists.value_offset(row + 1); ++i) {
+    if (i > lists.value_offset(row)) text += ", ";
+    if (map) {
+      const auto& entries = static_cast<const arrow::StructArray&>(*lists.values());
+      text += value_text(*entries.field(0), i) + ": " + value_text(*entries.field(1), i);
+    } else {
+      text += value_text(*lists.values(), i);
+    }
+  }
+  return text + (map ? "}" : "]");
+}
+
+}  // namespace
+
 std::string value_text(const arrow::Array& column, int64_t row) {
   if (column.IsNull(row)) return "NULL";
   const auto id = column.type_id();
   if (id == arrow::Type::STRING) return std::string(static_cast<const arrow::StringArray&>(column).GetView(row));
   if (id == arrow::Type::LARGE_STRING)
     return std::string(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
+  if (id == arrow::Type::STRUCT || id == arrow::Type::LIST || id == arrow::Type::MAP) return parts_text(column, row);
   auto scalar = column.GetScalar(row);
   return scalar.ok() ? (*scalar)->ToString() : scalar.status().ToString();
 }

@@ -100,7 +100,7 @@ int64_t line_at(const Block& block, Position position);
 /// Line ends between two positions of a block.
 int64_t line_ends(const Block& block, Position from, Position to);
 
-/// A value as text for people, as it stands in a reject or a table: `NULL`, `2013-01-01`, `3.5`.
+/// A value as text for people, as it stands in a reject or a table: `NULL`, `2013-01-01`, `3.5`, `[1, 2]`, `{a: 1}`.
 std::string value_text(const arrow::Array& column, int64_t row);
 
 /// Arrow's word as ours: memory and I/O are external, the rest internal.

@@ -49,7 +49,7 @@ Contract contract_of(const std::vector<std::pair<std::string, std::string>>& col
 }
 
 TEST(ReadJson, EveryLayoutGivesTheSameRows) {
-  const std::vector<std::string> expected = {"1|ä|[1, null]|{a:1.5, b:x}", "2|~|[]|~", "~|b|~|~"};
+  const std::vector<std::string> expected = {"1|ä|[1, NULL]|{a: 1.5, b: x}", "2|~|[]|~", "~|b|~|~"};
   for (const std::string text :
        {R"({"id": 1, "s": "ä", "l": [1, null], "o": {"a": 1.5, "b": "x"}}
 {"s": null, "id": 2, "l": []}
@@ -71,9 +71,8 @@ TEST(ReadJson, EveryLayoutGivesTheSameRows) {
   "l": []} {"s": "b"})"}) {
     const ReadText got = read(text);
     EXPECT_EQ(got.schema(), "id: int64, s: string, l: list<item: int64>, o: struct<a: double, b: string>") << text;
-    EXPECT_EQ(got.out.rows.size(), 3U);
+    EXPECT_EQ(got.out.list(), expected) << text;
     EXPECT_THAT(got.out.rejects, IsEmpty());
-    EXPECT_EQ(got.out.list()[1].substr(0, 4), expected[1].substr(0, 4));
   }
 }
 
@@ -102,9 +101,7 @@ TEST(ReadJson, EscapesAreUndone) {
       read(R"({"a": "q\"b\\s\/n\nt\tu\u00e4s\ud834\udd1e", "k\u00e4y": {"x\"": "y\\", "z": ["\u0041"]}})"
            "\n");
   EXPECT_EQ(got.schema(), "a: string, käy: struct<x\": string, z: list<item: string>>");
-  EXPECT_THAT(got.out.list()[0], testing::StartsWith("q\"b\\s/n\nt\tuäs𝄞|"));
-  EXPECT_THAT(got.out.list()[0], HasSubstr("y\\"));
-  EXPECT_THAT(got.out.list()[0], HasSubstr("A"));
+  EXPECT_EQ(got.out.list()[0], "q\"b\\s/n\nt\tuäs𝄞|{x\": y\\, z: [A]}");
 }
 
 TEST(ReadJson, ABrokenLineIsOneRejectWithItsBytes) {
@@ -195,7 +192,7 @@ TEST(ReadJson, AContractCastsAndRejects) {
 )",
                             options);
   EXPECT_EQ(got.out.rows.size(), 2U);
-  EXPECT_EQ(got.out.list()[0].substr(0, 7), "7|0.10|");
+  EXPECT_EQ(got.out.list()[0], "7|0.10|[1, 2]|2024-01-01 10:00:00.000000");
   std::vector<std::string> why;
   for (const auto& reject : got.out.rejects) why.push_back(reject.code + " " + reject.column + " " + reject.value);
   EXPECT_THAT(why, ElementsAre("cast price 12345678901.5", "cast tags x", "cast tags 5", "extra_column colour red"));
