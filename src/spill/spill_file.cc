@@ -4,12 +4,33 @@
 
 #include <atomic>
 #include <cstring>
+#include <mutex>
+#include <set>
 
 namespace trommel {
+namespace {
+
+constexpr int64_t kDeadAfter = int64_t{3600} * 1'000'000;  // without a write
+
+/// What a process left behind that was killed while it wrote. Once a process and folder; what cannot be removed stays.
+void sweep_once(Env& env, const std::string& folder) {
+  static std::mutex mutex;
+  static std::set<std::string> swept;
+  const std::lock_guard lock(mutex);
+  if (!swept.insert(folder).second) return;
+  const auto files = env.list(folder);
+  if (!files) return;
+  for (const FileInfo& file : *files) {
+    if (file.path.ends_with(".spill") && env.now_us() - file.modified_us > kDeadAfter) (void)env.remove(file.path);
+  }
+}
+
+}  // namespace
 
 Result<SpillFile> SpillFile::create(Env& env, const std::string& folder) {
   static std::atomic<int64_t> number{0};
   TRY(env.make_directories(folder));
+  sweep_once(env, folder);
   SpillFile file;
   file.env_ = &env;
   file.path_ = fmt::format("{}/{}-{:06}.spill", folder, env.process().id, ++number);

@@ -2,6 +2,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -162,6 +163,22 @@ TEST(RowSpill, RowsComeBackWithTheirPlaces) {
     }
     EXPECT_EQ(next, 0);
   }
+}
+
+TEST(SpillFile, WhatTheDeadLeftIsSwept) {
+  const std::string own = folder() + "_of_the_dead";
+  std::filesystem::remove_all(own);
+  ASSERT_TRUE(real_env().make_directories(own));
+  for (const char* name : {"/1-000001.spill", "/2-000001.spill", "/duckdb_temp_storage.tmp"})
+    ASSERT_TRUE(real_env().write_text(own + name, "x"));
+  for (const char* name : {"/1-000001.spill", "/duckdb_temp_storage.tmp"})
+    std::filesystem::last_write_time(own + name, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  auto file = SpillFile::create(real_env(), own);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->read());
+  EXPECT_FALSE(std::filesystem::exists(own + "/1-000001.spill"));  // old
+  EXPECT_TRUE(std::filesystem::exists(own + "/2-000001.spill"));   // somebody may be writing it
+  EXPECT_TRUE(std::filesystem::exists(own + "/duckdb_temp_storage.tmp"));
 }
 
 TEST(SpillBytes, ComeBack) {
