@@ -454,7 +454,11 @@ std::shared_ptr<Steps> bind_steps(const CleanConfig& config, const Node& setting
   if (!renamed.empty()) steps->notes.push_back(fmt::format("names: {}", fmt::join(renamed, ", ")));
   if (!config.dedupe) return steps;
   const Place place = settings.find("dedupe")->place;
-  if (!input.keeps_positions)
+  const bool within_file = *config.dedupe == DedupeScope::within_file;
+  if (!within_file && input.endless)
+    problems.add(place, "on an endless input the rows of `dedupe: whole` would be remembered for ever",
+                 "the `dedupe` transform has `within: 1d`");
+  if (within_file && !input.keeps_positions)
     problems.add(place, "`dedupe: within_file`: rows no longer know their file here", "dedupe before that step");
   auto digester = RowDigester::of(*steps->schema);
   if (!digester) {
@@ -463,7 +467,7 @@ std::shared_ptr<Steps> bind_steps(const CleanConfig& config, const Node& setting
   }
   steps->dedupe.emplace();
   steps->dedupe->digester = std::move(*digester);
-  steps->dedupe->within_file = true;
+  steps->dedupe->within_file = within_file;
   steps->dedupe->saves = input.endless;
   steps->dedupe->env = context.env;
   steps->dedupe->folder = context.state_folder + "/spill";

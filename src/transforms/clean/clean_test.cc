@@ -290,6 +290,19 @@ TEST(Clean, DedupesWithinAFileWhatIsEqualOnceItIsTidied) {
   EXPECT_EQ(heard.batches[0].positions.at(2), 3);
 }
 
+TEST(Clean, DedupesTheWholeInput) {
+  const Batch first = of_file("in", "a", {"a", "b", "a"});
+  const std::string settings = "dedupe: whole";
+  const Bound bound = bind(settings, first.rows->schema());
+  EXPECT_THAT(broken_transform_promises(bound.transform, first), IsEmpty());
+  Heard heard;
+  auto transform = bound.transform.make();
+  ASSERT_TRUE((*transform)->push(0, first, heard));
+  ASSERT_TRUE((*transform)->push(0, of_file("in", "b", {"b", "c"}), heard));
+  EXPECT_THAT(names_of(heard), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(heard.equal, 2);
+}
+
 TEST(Clean, DedupeNeedsToKnowTheFile) {
   Problems problems;
   const Node node = parse_yaml(

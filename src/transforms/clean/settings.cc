@@ -120,7 +120,8 @@ const Spec<CleanConfig>& clean_spec() {
           .field("drop_null_rows", &CleanConfig::drop_null_rows,
                  "leave out rows where any column is NULL, where all are, or where one of these is", {.example = "any"})
           .field("dedupe", &CleanConfig::dedupe,
-                 "of rows that are equal once they are tidied keep the first, within each file; NULL equals NULL",
+                 "of rows that are equal once they are tidied keep the first, within each file or the whole input; "
+                 "NULL equals NULL. The `dedupe` transform can do more",
                  {.example = "within_file"});
   return spec;
 }

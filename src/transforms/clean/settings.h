@@ -13,7 +13,7 @@ namespace trommel {
 
 enum class NameStyle { as_they_are, snake_case, lower };
 enum class NullRows { any, all };
-enum class DedupeScope { within_file };
+enum class DedupeScope { within_file, whole };
 enum class Unmapped { keep, null, reject };
 enum class Unread { reject, null };
 
@@ -36,7 +36,8 @@ struct EnumNames<NullRows> {
 };
 template <>
 struct EnumNames<DedupeScope> {
-  static constexpr EnumName<DedupeScope> list[] = {{"within_file", DedupeScope::within_file}};
+  static constexpr EnumName<DedupeScope> list[] = {{"within_file", DedupeScope::within_file},
+                                                   {"whole", DedupeScope::whole}};
 };
 template <>
 struct EnumNames<Unmapped> {
