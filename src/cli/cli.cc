@@ -133,6 +133,7 @@ int run_command(int argc, char** argv, const Components& components, const std::
   add_preview(app, session, action);
   add_profile(app, session, action);
   add_query(app, session, action);
+  add_init(app, session, action);
   add_lint(app, session, action);
   add_plan(app, session, action);
   add_run(app, session, action);

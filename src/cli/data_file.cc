@@ -3,6 +3,8 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <set>
+
 #include "cli/verb.h"
 
 namespace trommel::cli {
@@ -20,6 +22,23 @@ const SourceKind* files_source(const Components& components) {
     if (kind.spec->name == "files") return &kind;
   }
   return nullptr;
+}
+
+/// Names that SQL can tell apart.
+std::vector<std::string> sql_names(const arrow::Schema& schema) {
+  std::vector<std::string> names;
+  std::set<std::string> taken;
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    return text;
+  };
+  for (const auto& field : schema.fields()) {
+    std::string name = field->name();
+    for (int number = 2; !taken.insert(lower(name)).second; ++number)
+      name = fmt::format("{}_{}", field->name(), number);
+    names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace
@@ -85,8 +104,15 @@ Result<std::shared_ptr<Source>> bind_file(Session& session, const std::string& p
 Result<LoadedRows> load_rows(query::Connection& connection, Source& source, const std::string& table) {
   for (int attempt = 0;; ++attempt) {
     auto rows = std::make_shared<SourceRows>(source);
-    TRY(connection.register_stream("rows_of_file", source.schema(), [rows]() -> Result<query::NextRows> {
-      return query::NextRows([rows] { return rows->next(); });
+    const std::vector<std::string> names = sql_names(*source.schema());
+    auto renamed = source.schema()->WithNames(names);
+    if (!renamed.ok()) return tl::unexpected(from_arrow(renamed.status(), "columns"));
+    const Schema schema = *renamed;
+    TRY(connection.register_stream("rows_of_file", schema, [rows, schema]() -> Result<query::NextRows> {
+      return query::NextRows([rows, schema]() -> Result<Rows> {
+        ASSIGN(const Rows some, rows->next());
+        return some ? arrow::RecordBatch::Make(schema, some->num_rows(), some->columns()) : some;
+      });
     }));
     auto loaded = connection.run(
         fmt::format("CREATE OR REPLACE TABLE {} AS SELECT * FROM rows_of_file", query::quote_name(table)));
@@ -96,7 +122,7 @@ Result<LoadedRows> load_rows(query::Connection& connection, Source& source, cons
       TRY(source.widen(rows->misfits));
       continue;
     }
-    return LoadedRows{rows->rows, rows->unread_rows, std::move(rows->unread)};
+    return LoadedRows{rows->rows, rows->unread_rows, names != source.schema()->field_names(), std::move(rows->unread)};
   }
 }
 

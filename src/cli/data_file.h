@@ -42,10 +42,12 @@ Result<std::shared_ptr<Source>> bind_file(Session& session, const std::string& p
 
 struct LoadedRows {
   int64_t rows = 0, unread = 0;
+  bool names_changed = false;
   std::vector<UnreadRow> first_unread;  ///< a hundred at most
 };
 
-/// Fills a new table with all rows of the source, once more with wider types when the guesses did not hold.
+/// Fills a new table with all rows of the source, once more with wider types when the guesses did not hold. Names that
+/// differ in case alone are one name to SQL: the later ones get a number.
 Result<LoadedRows> load_rows(query::Connection& connection, Source& source, const std::string& table);
 
 }  // namespace trommel::cli

@@ -70,7 +70,9 @@ Result<profile::Profile> profile_file(Session& session, const std::string& from,
   ASSIGN(auto profile, profile::make_profile(*connection, "rows_read"));
   profile.name = from == "-" ? "standard input" : from;
   profile.guesses = source->notes();
+  profile.null_markers = source->null_markers();
   profile.unread = loaded.unread;
+  profile.names_changed = loaded.names_changed;
   for (const UnreadRow& row : loaded.first_unread) profile.first_unread.push_back({row.place, row.reason});
   ASSIGN(const auto splits, source->discover());
   profile.bytes = 0;

@@ -15,6 +15,7 @@ using Action = std::function<int()>;
 void add_completion(CLI::App& app, Session& session, Action& action);
 void add_convert(CLI::App& app, Session& session, Action& action);
 void add_describe(CLI::App& app, Session& session, Action& action);
+void add_init(CLI::App& app, Session& session, Action& action);
 void add_lint(CLI::App& app, Session& session, Action& action);
 void add_plan(CLI::App& app, Session& session, Action& action);
 void add_preview(CLI::App& app, Session& session, Action& action);

@@ -35,6 +35,7 @@ class FileFormat {
   virtual ~FileFormat() = default;
   virtual Schema schema() const = 0;                   ///< of the file's own columns, as guessed or stored
   virtual std::vector<std::string> notes() const = 0;  ///< the guesses and why
+  virtual std::vector<std::string> null_markers() const { return {}; }  ///< as in Source
   /// Reads the split from `at`. Streams take `stream` (already decompressed, standing at byte `at`); columnar formats
   /// take `random`.
   virtual Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, std::unique_ptr<InputStream> stream,

@@ -65,6 +65,8 @@ class Source {
   virtual Result<> widen(std::span<const Misfit>) { return internal_error("source", "types were not guessed"); }
   /// What was guessed and why, a line each, for `plan` and the log.
   virtual std::vector<std::string> notes() const { return {}; }
+  /// Texts that were taken for NULL because they look like it: what a contract's `nulls` must say for the same rows.
+  virtual std::vector<std::string> null_markers() const { return {}; }
 };
 
 }  // namespace trommel

@@ -101,7 +101,9 @@ struct Profile {
   std::optional<int64_t> copies;  ///< rows that equal an earlier one; unknown for large tables
   int64_t unread = 0;             ///< rows that the reader refused; in no other figure
   std::vector<Unread> first_unread;
-  std::vector<std::string> guesses;  ///< of the reader, with their reasons
+  std::vector<std::string> guesses;       ///< of the reader, with their reasons
+  bool names_changed = false;             ///< columns whose names differ in case alone stand under others here
+  std::vector<std::string> null_markers;  ///< texts that the reader took for NULL
   std::vector<Column> columns;
   std::vector<MissingPattern> missing;  ///< the most frequent first; empty where fewer than two columns have NULLs
   Correlations correlations;            ///< empty where fewer than three columns vary
@@ -115,9 +117,8 @@ struct Options {
 /// Profiles a table or view of the connection; `table` is quoted. Makes temporary tables, writes nothing else.
 Result<Profile> make_profile(query::Connection& connection, const std::string& table, const Options& options = {});
 
-/// `{ type: BIGINT, required: true, min: 0 }`: the type and rules of a column as a contract has them. `whole`: also the
-/// rules that rows of the profile break.
-std::string contract_line(const Column& column, bool whole);
+/// The type of a column as a contract has it: `BIGINT`.
+std::string contract_type(const Column& column);
 /// All columns, to be pasted into a contract.
 std::string contract_lines(const Profile& profile);
 

@@ -167,35 +167,29 @@ Result<> suggest_rules(query::Connection& connection, int64_t rows, Column& colu
   return {};
 }
 
-namespace {
-
-/// SQL's spelling where it reads back as the same type, else our own.
-std::string type_text(const Column& column) {
+std::string contract_type(const Column& column) {
   const std::string sql = duckdb_type(*column.type);
   const auto parsed = parse_type(sql);
+  // SQL's spelling where it reads back as the same type, else our own.
   return yaml_scalar(parsed && same_type(*parsed->type, *column.type) ? sql : type_name(*column.type));
 }
 
-}  // namespace
-
-std::string contract_line(const Column& column, bool whole) {
-  std::string rules;
-  // A marker that becomes NULL breaks `required`.
-  const bool nulls = whole && std::any_of(column.rules.begin(), column.rules.end(),
-                                          [](const Rule& rule) { return rule.name == "nulls"; });
-  for (const Rule& rule : column.rules) {
-    if ((rule.broken > 0 || rule.name == "nulls") && !whole) continue;
-    if (rule.name == "required" && nulls) continue;
-    rules += fmt::format(", {}: {}", rule.name, rule.value);
-  }
-  if (rules.empty()) return type_text(column);
-  return fmt::format("{{ type: {}{} }}", type_text(column), rules);
-}
-
 std::string contract_lines(const Profile& profile) {
-  std::string out = "columns:\n";
-  for (const Column& column : profile.columns)
-    out += fmt::format("  {}: {}\n", yaml_scalar(column.name), contract_line(column, true));
+  std::string out;
+  if (!profile.null_markers.empty()) out += fmt::format("nulls: {}\n", list_of(profile.null_markers));
+  out += "columns:\n";
+  for (const Column& column : profile.columns) {
+    const bool nulls =
+        std::any_of(column.rules.begin(), column.rules.end(), [](const Rule& rule) { return rule.name == "nulls"; });
+    std::string rules;
+    for (const Rule& rule : column.rules) {
+      if (rule.name == "required" && nulls) continue;  // a marker that becomes NULL would break it
+      rules += fmt::format(", {}: {}", rule.name, rule.value);
+    }
+    out += fmt::format("  {}: ", yaml_scalar(column.name));
+    out +=
+        rules.empty() ? contract_type(column) + "\n" : fmt::format("{{ type: {}{} }}\n", contract_type(column), rules);
+  }
   return out;
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BINARY
 
-VERBS = ["convert", "preview", "profile", "query", "lint", "plan", "run", "rejects", "rejects list", "rejects show", "describe", "completion", "version"]
+VERBS = ["convert", "preview", "profile", "query", "init", "lint", "plan", "run", "rejects", "rejects list", "rejects show", "describe", "completion", "version"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -48,6 +48,7 @@ class CsvFile : public FileFormat {
     return make_schema(columns);
   }
 
+  std::vector<std::string> null_markers() const override { return nulls_; }
   std::vector<std::string> notes() const override {
     std::vector<std::string> all = dialect_notes_;
     all.insert(all.end(), type_notes_.begin(), type_notes_.end());

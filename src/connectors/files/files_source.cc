@@ -171,6 +171,17 @@ class FilesSource : public Source {
     return as_text_.empty() ? Result<>{} : unify();
   }
 
+  std::vector<std::string> null_markers() const override {
+    std::vector<std::string> out;
+    for (const auto& [id, known] : known_) {
+      if (!known.format) continue;
+      for (std::string& marker : known.format->null_markers()) {
+        if (std::find(out.begin(), out.end(), marker) == out.end()) out.push_back(std::move(marker));
+      }
+    }
+    return out;
+  }
+
   std::vector<std::string> notes() const override {
     std::vector<std::string> out;
     std::vector<std::pair<std::string, std::vector<std::string>>> by_note;
