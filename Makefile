@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug test demo venv reference lint format format-check asan tsan soak bench clean
+.PHONY: help deps build debug install package package-test test demo venv reference lint format format-check asan tsan soak bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,20 @@ bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python
 	scripts/venv bench-venv requirements/bench.txt
 	$(TROMMEL_CACHE)/bench-venv/bin/python bench/run.py
+
+PREFIX ?= /usr/local
+install: TARGET = trommel
+install: build ## Install under PREFIX=/usr/local (DESTDIR goes before it)
+	@scripts/install build/release $(PREFIX)
+	echo "$(DESTDIR)$(PREFIX)/bin/trommel"
+
+package: TARGET = trommel
+package: build ## Make build/packages/*.tar.gz (unpack it anywhere) and *.deb
+	@scripts/system_packages package
+	scripts/package build/release build/packages
+
+package-test: package ## Install, try and remove both in a minimal Debian of its own (root)
+	@scripts/package_test build/packages/*.deb build/packages/*.tar.gz
 
 clean: ## Remove build/ (the cache of dependencies stays)
 	@rm -rf build compile_commands.json

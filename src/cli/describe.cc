@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/manual.h"
 #include "cli/pipeline_schema.h"
 #include "cli/verb.h"
 #include "telemetry/log.h"
@@ -13,7 +14,7 @@ namespace {
 
 struct Options {
   std::string name, markdown;
-  bool json = false, all = false, schema = false;
+  bool json = false, all = false, schema = false, man = false;
 };
 
 struct Described {
@@ -74,9 +75,15 @@ int list(Session& session, const std::vector<Described>& all, bool json) {
   return done;
 }
 
-int describe(Session& session, const Options& options) {
+int describe(Session& session, const CLI::App& app, const Options& options) {
   const std::vector<Described> all = all_of(session.components);
   if (!options.markdown.empty()) return write_pages(session, all, options.markdown);
+  if (options.man) {
+    std::vector<std::pair<std::string, const SpecInfo*>> specs;
+    for (const Described& described : all) specs.emplace_back(described.section, described.info);
+    session.out(manual_page(command_of(app), specs, session.version));
+    return done;
+  }
   if (options.schema) {
     session.out(pipeline_json_schema(session.components) + "\n");
     return done;
@@ -120,8 +127,10 @@ void add_describe(CLI::App& app, Session& session, Action& action) {
   verb->add_flag("--all", options->all, "Every component");
   verb->add_option("--markdown", options->markdown, "Write a page for each into this folder")->type_name("DIR");
   verb->add_flag("--schema", options->schema, "The JSON Schema of a pipeline file");
-  verb->callback(
-      [&session, &action, options] { action = [&session, options] { return describe(session, *options); }; });
+  verb->add_flag("--man", options->man, "The manual page, for `man -l -`");
+  verb->callback([&session, &action, &app, options] {
+    action = [&session, &app, options] { return describe(session, app, *options); };
+  });
 }
 
 }  // namespace trommel::cli
