@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -93,7 +94,14 @@ class Env {
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;  ///< atomic; replaces what is there
   virtual Result<> remove(const std::string& path) = 0;  ///< a file that is gone already is no error
   virtual Result<> remove_tree(const std::string& path) = 0;
+  virtual Result<> remove_folder(const std::string& path) = 0;  ///< if it is empty; else it stays, and that is no error
   virtual Result<> sync_directory(const std::string& path) = 0;
+  /// Everything written so far on the file system that holds `path`: one call in place of many when many files of one
+  /// epoch have to last.
+  virtual Result<> sync_filesystem(const std::string& path) = 0;
+  /// Whether somebody has the file open for writing; nothing where the system does not tell (network file systems,
+  /// files of other users).
+  virtual std::optional<bool> being_written(const std::string& path) = 0;
   virtual Result<int64_t> free_space(const std::string& path) = 0;  ///< bytes
   /// Refuses with `external` when somebody else holds it; the message carries what the holder wrote into the file.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, const std::string& holder) = 0;

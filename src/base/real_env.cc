@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -215,6 +216,36 @@ class RealEnv final : public Env {
     std::filesystem::remove_all(path, code);
     if (code) return system_error(path, "cannot remove", code.value());
     return {};
+  }
+  Result<> remove_folder(const std::string& path) override {
+    if (::rmdir(path.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+      return system_error(path, "cannot remove the folder", errno);
+    return {};
+  }
+  Result<> sync_filesystem(const std::string& path) override {
+    ASSIGN(const int fd, open_file(path, O_RDONLY, "cannot open"));
+    const int result = ::syncfs(fd);
+    const int code = errno;
+    ::close(fd);
+    if (result != 0) return system_error(path, "cannot sync its file system", code);
+    return {};
+  }
+  /// A read lease is given only while nobody has the file open for writing (fcntl(2), F_SETLEASE). It is let go at
+  /// once; a writer who comes in between makes the system send SIGIO, which would end the process.
+  std::optional<bool> being_written(const std::string& path) override {
+    static const auto ignored = ::signal(SIGIO, SIG_IGN);
+    (void)ignored;
+    const auto fd = open_file(path, O_RDONLY | O_NONBLOCK, "cannot open");
+    if (!fd) return std::nullopt;
+    std::optional<bool> written;
+    if (::fcntl(*fd, F_SETLEASE, F_RDLCK) == 0) {
+      written = false;
+      ::fcntl(*fd, F_SETLEASE, F_UNLCK);
+    } else if (errno == EAGAIN) {
+      written = true;
+    }
+    ::close(*fd);
+    return written;
   }
   Result<> sync_directory(const std::string& path) override {
     ASSIGN(const int fd, open_file(path, O_RDONLY | O_DIRECTORY, "cannot open"));

@@ -22,7 +22,10 @@ class VirtualClockEnv final : public Env {
   Result<> rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
   Result<> remove(const std::string& path) override { return files_.remove(path); }
   Result<> remove_tree(const std::string& path) override { return files_.remove_tree(path); }
+  Result<> remove_folder(const std::string& path) override { return files_.remove_folder(path); }
   Result<> sync_directory(const std::string& path) override { return files_.sync_directory(path); }
+  Result<> sync_filesystem(const std::string& path) override { return files_.sync_filesystem(path); }
+  std::optional<bool> being_written(const std::string& path) override { return files_.being_written(path); }
   Result<int64_t> free_space(const std::string& path) override { return files_.free_space(path); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, const std::string& holder) override {
     return files_.lock(path, holder);

@@ -33,6 +33,12 @@ struct Split {
   std::string name;    ///< for people: `in/flights.csv.zip!flights.csv`
   int64_t size = -1;   ///< bytes, where known
   std::string facts;   ///< what tells a changed split from the same one (time, content hash); only its source reads it
+  std::string
+      unit;  ///< what is taken, refused and put away as one, in one epoch: the file of a split; empty: its own id
+  std::string content;   ///< hash of all its bytes, where equal contents are to be taken once
+  bool remember = true;  ///< false: the source itself never gives it out again once it was put away
+
+  const std::string& unit_id() const { return unit.empty() ? id : unit; }
 };
 
 /// A place in a split: the byte where a row of a (decompressed) file begins, the offset in a topic, the row of a

@@ -80,6 +80,7 @@ void add_run(CLI::App& app, Session& session, Action& action) {
                    "Rows that may be rejected before nothing is published: 100, or 0.1%")
       ->check(reject_budget_option)
       ->type_name("N");
+  verb->add_flag("--once", options->running.once, "Of a watched folder, take what is there and end");
   verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
   add_variables(*verb, options->variables);
   // What the tests vary to see that it changes nothing; an empty group is not shown in the help.

@@ -116,6 +116,7 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   RunOptions run;
   run.stop = stopping.token();
   run.ephemeral = options.ephemeral;
+  run.once = options.once;
   run.stepped = options.stepped.has_value();
   run.seed = options.stepped.value_or(0);
   run.say = [&](const std::string& line) {
@@ -124,6 +125,7 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
     const bool of_input = line.starts_with("in: ");  // the only source of a conversion
     session.err.print(printable(of_input ? line.substr(4) : line));
   };
+  run.warn = [&](const std::string& line) { options.brief ? session.warn(printable(line)) : log.warn(line); };
   if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
   Problems problems;
   // Stepped runs are for tests: the same seed gives the same run, hence a clock of its own.

@@ -322,7 +322,8 @@ Result<UnifiedColumns> unify_columns(const std::vector<FileColumns>& files, cons
   for (const FileColumns& file : files) {
     ColumnMap& map = maps.emplace_back(match_columns(*wanted, *file.schema));
     if (file.schema->num_fields() == 0) map.missing.clear();  // an empty file breaks nothing
-    for (const std::string& what : broken_policies(file, map, contract)) broken.push_back(file.file + ": " + what);
+    for (const std::string& what : broken_policies(file, map, contract))
+      broken.push_back(files.size() == 1 ? what : file.file + ": " + what);
     if (!map.missing.empty()) out.notes.push_back(fmt::format("{} lacks {}: NULL", file.file, listed(map.missing)));
     for (size_t i = 0; i < contract.columns.size(); ++i) {
       if (map.from_column[i] < 0 || contract.columns[i].type) continue;
@@ -339,6 +340,9 @@ Result<UnifiedColumns> unify_columns(const std::vector<FileColumns>& files, cons
   }
   if (!broken.empty()) {
     std::string what = listed(broken, files_shown_max);
+    if (files.size() == 1)
+      return data_error(files.front().file, "it breaks the contract (" + contract.place.text() + "): " + what,
+                        policy_hint(files, maps, contract));
     return data_error(contract.place.text(), "files break the contract: " + what, policy_hint(files, maps, contract));
   }
   for (Growing& column : columns) {

@@ -93,6 +93,7 @@ struct BoundSink {
                                    ///< `duckdb:x.duckdb table t`
   std::vector<std::string> notes;  ///< DDL it would run, encodings
   std::vector<std::string> owns;   ///< paths or tables that nobody else may write to
+  bool by_input = false;           ///< an output is named after its input: an epoch ends where inputs end
 };
 
 struct SinkSettings {

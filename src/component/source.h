@@ -46,15 +46,42 @@ class Reader {
   virtual int64_t consumed() const { return -1; }
 };
 
+/// What became of a split, told once nothing can be lost any more.
+struct Delivered {
+  enum class How {
+    taken,    ///< every row before `at` is in every sink or in the reject log
+    refused,  ///< no row of it was published: `rejects: { whole_file: ... }`
+    known,    ///< it was skipped, since its content was taken before
+  };
+  Split split;
+  Position at = 0;
+  bool ended = false;  ///< there are no rows behind `at`
+  How how = How::taken;
+  std::string why;  ///< of a refused one: what is wrong with it, on several lines, for people
+};
+
 class Source {
  public:
   virtual ~Source() = default;
-  /// What is there now, in a stable order; asked again for as long as the source is endless.
+  /// What is there now, in a stable order. An endless source is asked again and again, takes possession of what it
+  /// gives out (claims a file by renaming it), and may give out again what was not delivered yet.
   virtual Result<std::vector<Split>> discover() = 0;
   virtual Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position at) = 0;
-  /// Every row before `at` is in every sink or in the reject log: commit offsets, delete or move the file, answer the
-  /// request. May come twice.
-  virtual Result<> durable(const Split& split, Position at, bool ended) = 0;
+  /// These are safe: commit offsets, delete or move files, answer requests, durably. May come twice.
+  virtual Result<> durable(std::span<const Delivered> delivered) = 0;
+  /// These will not be read by this run: give back what was claimed.
+  virtual void release(std::span<const Split>) {}
+
+  /// True: there is no end; `discover` finds more later.
+  virtual bool endless() const { return false; }
+  /// Something is there that cannot be taken yet (a file that still grows): who wants all that is there asks again.
+  virtual bool expects_more() const { return false; }
+  /// True: a split with a row that is rejected anywhere is refused as a whole.
+  virtual bool refuses_whole() const { return false; }
+  /// How long the content of what was taken is remembered, in microseconds; 0: contents do not matter.
+  virtual int64_t remembers_content_us() const { return 0; }
+  /// What it noticed since it was asked last and people should know, a line each: a folder that went away.
+  virtual std::vector<std::string> news() { return {}; }
 
   /// The schema of all its rows, known from binding on.
   virtual Schema schema() const = 0;

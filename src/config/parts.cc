@@ -101,6 +101,21 @@ const Spec<LogText>& LogText::spec() {
   return spec;
 }
 
+const Spec<CommitText>& CommitText::spec() {
+  static const auto spec =
+      Spec<CommitText>("commit", "When a run without end publishes what it has read: at the end of each epoch")
+          .field("every", &CommitText::every, "an epoch begins at least this long after the one before it",
+                 {.example = "10s"})
+          .field("rows", &CommitText::rows, "an epoch ends once it has read so many rows", {.example = "100_000"})
+          .field("bytes", &CommitText::bytes, "or so many bytes, as they lie in the input", {.example = "256MB"})
+          .check([](const CommitText& text, const Node& node, Problems& problems) {
+            if (text.rows < 1) problems.add(node.find("rows")->place, "`rows` must be at least 1");
+            if (text.bytes.bytes < 1) problems.add(node.find("bytes")->place, "`bytes` must be at least 1B");
+            if (text.every.us < 0) problems.add(node.find("every")->place, "`every` cannot be negative");
+          });
+  return spec;
+}
+
 const Spec<PipelineText>& PipelineText::spec() {
   static const auto spec =
       Spec<PipelineText>("pipeline", "A pipeline file: where rows come from, what is done to them, where they go")
@@ -132,6 +147,9 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("max_rejects", &PipelineText::max_rejects, "how many rows may be rejected before nothing is published",
                  {.example = "0.1%"})
           .field("ordered", &PipelineText::ordered, "keep the order of rows across files too, with one lane")
+          .field("commit", &PipelineText::commit,
+                 "when an endless run (a watched folder) closes an epoch and publishes it",
+                 {.example = "{ every: 10s }"})
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
           .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",

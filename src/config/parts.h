@@ -63,6 +63,13 @@ struct LogText {
   static const Spec<LogText>& spec();
 };
 
+struct CommitText {
+  Duration every{1'000'000};
+  int64_t rows = 1'000'000;
+  ByteSize bytes{1'000'000'000};
+  static const Spec<CommitText>& spec();
+};
+
 struct PipelineText {
   std::optional<std::string> name;
   Pairs<Node> sources, tables, transforms, sinks, stores;
@@ -70,6 +77,7 @@ struct PipelineText {
   std::optional<int64_t> lanes;
   RejectBudget max_rejects;
   bool ordered = false;
+  CommitText commit;
   std::optional<Path> state;
   LogText log;
   static const Spec<PipelineText>& spec();

@@ -85,6 +85,7 @@ class Loader {
     settings.lanes = text.lanes.value_or(0);
     settings.max_rejects = text.max_rejects;
     settings.ordered = text.ordered;
+    settings.commit = {text.commit.every.us, text.commit.rows, text.commit.bytes.bytes};
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
     settings.log.format = text.log.format;
     settings.log.max_bytes = text.log.max_size.bytes;

@@ -56,11 +56,19 @@ struct LogSettings {
   int64_t keep = LogFile::Options{}.keep;
 };
 
+/// `commit:`. When an endless run closes an epoch.
+struct CommitSettings {
+  int64_t every_us = 1'000'000;   ///< at least this long from the start of one epoch to that of the next
+  int64_t rows = 1'000'000;       ///< read
+  int64_t bytes = 1'000'000'000;  ///< read, as they lie in the input
+};
+
 struct PipelineSettings {
   int64_t memory_bytes = 0;  ///< 0: a share of the machine
   int64_t lanes = 0;         ///< 0: as many as cores
   RejectBudget max_rejects;
   bool ordered = false;
+  CommitSettings commit;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 

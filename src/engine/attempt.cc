@@ -37,6 +37,8 @@ class Machinery {
     out.reject_files = rejects_->prepared().files;
     out.first_rejects = rejects_->first();
     out.rejects_by_source = rejects_->by_source();
+    out.faulty = std::move(rejects_->faulty());
+    for (const auto& transform : transforms_) out.changes += transform->changes();
     return out;
   }
 
@@ -78,8 +80,11 @@ class Machinery {
   }
 
   void add_consumer(size_t node) {
-    if (plan_.nodes[node].kind == PlanNode::Kind::transform)
-      return add(transform_machine(attempt_, node, *inboxes_[node], exits_of(node)));
+    if (plan_.nodes[node].kind == PlanNode::Kind::transform) {
+      transforms_.push_back(transform_machine(attempt_, node, *inboxes_[node], exits_of(node)));
+      machines_.push_back(transforms_.back().get());
+      return;
+    }
     const bool is_store = plan_.nodes[node].sink.store != nullptr;
     sinks_.push_back(
         is_store ? store_sink_machine(attempt_, node, *inboxes_[node], {&rejects_inbox_, rejects_inbox_.add_producer()})
@@ -98,6 +103,7 @@ class Machinery {
   std::vector<std::unique_ptr<Inbox>> inboxes_;  // by node; null inside a group
   Inbox rejects_inbox_;
   std::vector<std::unique_ptr<Machine>> owned_;
+  std::vector<std::unique_ptr<RememberingMachine>> transforms_;
   std::vector<std::unique_ptr<SinkMachine>> sinks_;
   std::unique_ptr<RejectMachine> rejects_;
   std::vector<Machine*> machines_;
@@ -108,9 +114,9 @@ class ProgressTicker {
  public:
   ProgressTicker(Attempt& attempt, const RunOptions& options)
       : attempt_(attempt), options_(options), started_us_(attempt.env.steady_us()) {
-    for (const auto& split : attempt.splits) {
-      if (split->size < 0) total_ = -1;
-      if (total_ >= 0) total_ += split->size;
+    for (const Input& input : attempt.inputs) {
+      if (input.split->size < 0 || attempt.carried != nullptr) total_ = -1;
+      if (total_ >= 0) total_ += input.split->size;
     }
     if (!options.progress || options.stepped) return;
     thread_ = attempt.env.start_thread("progress", [this](std::stop_token stop) {
@@ -153,7 +159,8 @@ Result<AttemptResult> run_attempt(Attempt& attempt, const RunOptions& options) {
   Machinery machinery(attempt);
   {
     const ProgressTicker ticker(attempt, options);
-    TRY(attempt.flow.run(machinery.machines(), options.stop));
+    // A run of several epochs ends at the edge of one: its readers hear of the stop, and close the epoch.
+    TRY(attempt.flow.run(machinery.machines(), attempt.carried == nullptr ? options.stop : std::stop_token{}));
   }
   AttemptResult result = machinery.result();
   result.whole = !attempt.flow.ending();

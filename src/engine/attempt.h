@@ -1,6 +1,7 @@
 // One attempt at a run: the machines built from a plan, joined by their queues, and driven to the barrier.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct AttemptResult {
   std::vector<SealedSegment> segments;
   std::vector<Reject> first_rejects;
   std::vector<std::pair<std::string, int64_t>> rejects_by_source;
+  std::map<std::string, RefusedInput> faulty;  ///< inputs with rejects, of sources that refuse whole ones
+  StateChanges changes;                        ///< what transforms want remembered
   bool whole = false;  ///< every machine came to its end; false: stopped, or values did not fit their guessed types
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 
 #define XXH_INLINE_ALL
@@ -10,7 +12,7 @@
 namespace trommel {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr size_t kKept = 3;
 
 std::string checksum_of(std::string_view text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
@@ -18,6 +20,30 @@ std::string checksum_of(std::string_view text) { return fmt::format("{:016x}", X
 Json to_json(const PreparedFile& file) {
   return {{"sink", file.sink}, {"temporary", file.temporary}, {"final", file.final_path},
           {"size", file.size}, {"rows", file.rows},           {"checksum", file.checksum}};
+}
+
+Json to_json(const StateFile& file) { return {{"path", file.path}, {"size", file.size}, {"checksum", file.checksum}}; }
+
+constexpr const char* kHow[] = {"taken", "refused", "known"};  // by Delivered::How
+
+Json to_json(const Split& split) {
+  Json out = {{"source", split.source}, {"id", split.id}, {"name", split.name}, {"size", split.size}};
+  if (!split.unit.empty()) out["unit"] = split.unit;
+  if (!split.content.empty()) out["content"] = split.content;
+  if (!split.remember) out["remember"] = false;
+  return out;
+}
+
+Split split_of(const Json& in) {
+  Split split;
+  split.source = in.value("source", "");
+  split.id = in.value("id", "");
+  split.name = in.value("name", "");
+  split.size = in.value("size", int64_t{0});
+  split.unit = in.value("unit", "");
+  split.content = in.value("content", "");
+  split.remember = in.value("remember", true);
+  return split;
 }
 
 Json to_json(const SealedSegment& segment) {
@@ -37,8 +63,20 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
                {"rows_read", checkpoint.rows_read},
                {"rows_rejected", checkpoint.rows_rejected}};
   body["taken"] = Json::array();
-  for (const auto& input : checkpoint.taken)
-    body["taken"].push_back({{"source", input.source}, {"id", input.id}, {"name", input.name}, {"size", input.size}});
+  for (const auto& input : checkpoint.taken) {
+    Json taken = to_json(input.split);
+    if (input.how != Delivered::How::taken) taken["how"] = kHow[static_cast<size_t>(input.how)];
+    if (!input.why.empty()) taken["why"] = input.why;
+    body["taken"].push_back(std::move(taken));
+  }
+  body["open"] = Json::array();
+  for (const auto& input : checkpoint.open) {
+    Json open = to_json(input.split);
+    open["at"] = input.at;
+    body["open"].push_back(std::move(open));
+  }
+  body["state"] = Json::array();
+  for (const auto& file : checkpoint.state) body["state"].push_back(to_json(file));
   body["files"] = Json::array();
   for (const auto& file : checkpoint.files) body["files"].push_back(to_json(file));
   body["segments"] = Json::array();
@@ -63,9 +101,13 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   out.rows_read = body.value("rows_read", int64_t{0});
   out.rows_rejected = body.value("rows_rejected", int64_t{0});
   for (const Json& input : body["taken"]) {
-    out.taken.push_back(
-        {input.value("source", ""), input.value("id", ""), input.value("name", ""), input.value("size", int64_t{0})});
+    const std::string how = input.value("how", "taken");
+    const auto place = std::find(std::begin(kHow), std::end(kHow), how) - std::begin(kHow);
+    out.taken.push_back({split_of(input), static_cast<Delivered::How>(place), input.value("why", "")});
   }
+  for (const Json& input : body["open"]) out.open.push_back({split_of(input), input.value("at", Position{0})});
+  for (const Json& file : body["state"])
+    out.state.push_back({file.value("path", ""), file.value("size", int64_t{0}), file.value("checksum", "")});
   for (const Json& file : body["files"]) {
     out.files.push_back({file.value("sink", ""), file.value("temporary", ""), file.value("final", ""),
                          file.value("size", int64_t{0}), file.value("rows", int64_t{0}), file.value("checksum", "")});
@@ -121,6 +163,34 @@ Result<std::optional<Checkpoint>> StateFolder::newest(std::vector<std::string>& 
   return std::optional<Checkpoint>();
 }
 
+namespace {
+
+Json taken_line(const std::string& key, const std::string& name) {
+  const size_t cut = key.find('\n');
+  Json line = {{"source", key.substr(0, cut)}, {"id", key.substr(cut + 1)}};
+  if (!name.empty()) line["name"] = name;
+  return line;
+}
+
+Json content_line(const std::string& key, int64_t at_us) {
+  const size_t cut = key.find('\n');
+  return {{"source", key.substr(0, cut)}, {"content", key.substr(cut + 1)}, {"at_us", at_us}};
+}
+
+void take_line(const Json& line, StateFolder::Taken& out) {
+  ++out.lines;
+  if (line.contains("epoch_done")) {
+    out.last_epoch = std::max(out.last_epoch, line.value("epoch_done", Epoch{0}));
+  } else if (line.contains("content")) {
+    out.contents[StateFolder::taken_key(line.value("source", ""), line.value("content", ""))] =
+        line.value("at_us", int64_t{0});
+  } else {
+    out.keys.insert(StateFolder::taken_key(line.value("source", ""), line.value("id", "")));
+  }
+}
+
+}  // namespace
+
 Result<StateFolder::Taken> StateFolder::taken() {
   Taken out;
   const std::string path = folder_ + "/taken.jsonl";
@@ -131,18 +201,12 @@ Result<StateFolder::Taken> StateFolder::taken() {
     if (end == std::string::npos) break;  // torn by a crash: its epoch is not marked as done, and will be
     const auto parsed = parse_json(std::string_view(text).substr(at, end - at), path);
     at = end + 1;
-    if (!parsed) continue;  // torn by a crash, and closed by the run after it
-    const Json& line = *parsed;
-    if (line.contains("epoch_done")) {
-      out.last_epoch = std::max(out.last_epoch, line.value("epoch_done", Epoch{0}));
-    } else {
-      out.keys.insert(taken_key(line.value("source", ""), line.value("id", "")));
-    }
+    if (parsed) take_line(*parsed, out);  // else torn by a crash, and closed by the run after it
   }
   return out;
 }
 
-Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us) {
+Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us, Taken& taken) {
   const std::string path = folder_ + "/taken.jsonl";
   std::string lines;
   if (env_.exists(path)) {
@@ -152,20 +216,38 @@ Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us)
     if (before->size() > 0) TRY(before->read_at(before->size() - 1, {&last, 1}));
     if (last != '\n') lines += "\n";
   }
+  const auto add = [&](const Json& line) {
+    lines += json_line(line) + "\n";
+    take_line(line, taken);
+  };
   for (const TakenInput& input : checkpoint.taken) {
-    lines += json_line({{"source", input.source},
-                        {"id", input.id},
-                        {"name", input.name},
-                        {"size", input.size},
-                        {"epoch", checkpoint.epoch}}) +
-             "\n";
+    if (input.split.remember) {
+      Json line = taken_line(taken_key(input.split.source, input.split.id), input.split.name);
+      line["size"] = input.split.size;
+      line["epoch"] = checkpoint.epoch;
+      add(line);
+    }
+    if (!input.split.content.empty() && input.how == Delivered::How::taken)
+      add(content_line(taken_key(input.split.source, input.split.content), now_us));
   }
-  lines += json_line({{"epoch_done", checkpoint.epoch}, {"at_us", now_us}}) + "\n";
+  add({{"epoch_done", checkpoint.epoch}, {"at_us", now_us}});
   ASSIGN(auto file, env_.append_to(path));
   TRY(file->append(as_bytes(lines)));
   TRY(file->sync());
   TRY(file->close());
   return env_.sync_directory(folder_);
+}
+
+Result<> StateFolder::compact_taken(Taken& taken) {
+  const auto alive = static_cast<int64_t>(taken.keys.size() + taken.contents.size()) + 1;
+  if (taken.lines < 1000 + 2 * alive) return {};
+  std::string lines;
+  for (const std::string& key : taken.keys) lines += json_line(taken_line(key, "")) + "\n";
+  for (const auto& [key, at_us] : taken.contents) lines += json_line(content_line(key, at_us)) + "\n";
+  lines += json_line({{"epoch_done", taken.last_epoch}}) + "\n";
+  TRY(env_.write_durably(folder_ + "/taken.jsonl", lines));
+  taken.lines = alive;
+  return {};
 }
 
 }  // namespace trommel

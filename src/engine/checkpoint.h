@@ -14,21 +14,32 @@
 #include <vector>
 
 #include "base/env.h"
+#include "component/source.h"
 #include "engine/balance.h"
 #include "engine/output_files.h"
 #include "engine/spool.h"
+#include "engine/transform_state.h"
 
 namespace trommel {
 
 struct TakenInput {
-  std::string source, id, name;
-  int64_t size = 0;
+  Split split;  ///< with its source
+  Delivered::How how = Delivered::How::taken;
+  std::string why;
+};
+
+/// An input that was begun and goes on with the next epoch.
+struct OpenInput {
+  Split split;
+  Position at = 0;
 };
 
 struct Checkpoint {
   std::string pipeline;
   Epoch epoch = 0;
   std::vector<TakenInput> taken;    ///< inputs that end with this epoch
+  std::vector<OpenInput> open;      ///< and those that do not
+  std::vector<StateFile> state;     ///< what transforms remember
   std::vector<PreparedFile> files;  ///< those of the reject log too (sink `rejects`)
   std::vector<SealedSegment> segments;
   int64_t rows_read = 0, rows_rejected = 0;
@@ -50,14 +61,20 @@ class StateFolder {
   /// The newest that can be read; nothing when there is none. Damaged newer ones are named in `damaged`.
   Result<std::optional<Checkpoint>> newest(std::vector<std::string>& damaged);
 
-  /// Inputs taken before, `source` and id joined by a newline; and the last epoch that is in every sink.
+  /// Inputs taken before, `source` and id joined by a newline; contents taken, likewise, and when; and the last epoch
+  /// that is in every sink.
   struct Taken {
     std::set<std::string> keys;
+    std::map<std::string, int64_t> contents;  ///< microseconds since 1970
     Epoch last_epoch = 0;
+    int64_t lines = 0;  ///< of the file
   };
   static std::string taken_key(const std::string& source, const std::string& id) { return source + "\n" + id; }
   Result<Taken> taken();
-  Result<> append_taken(const Checkpoint& checkpoint, int64_t now_us);
+  /// Marks the epoch as done, in the file and in `taken`.
+  Result<> append_taken(const Checkpoint& checkpoint, int64_t now_us, Taken& taken);
+  /// Writes the file anew once most of its lines mean nothing any more.
+  Result<> compact_taken(Taken& taken);
 
  private:
   std::string checkpoint_path(Epoch epoch) const;

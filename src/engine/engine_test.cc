@@ -127,7 +127,7 @@ class NumberSource final : public Source {
   Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position) override {
     return std::make_unique<NumberReader>(world_, std::move(split), block_bytes_);
   }
-  Result<> durable(const Split&, Position, bool) override { return {}; }
+  Result<> durable(std::span<const Delivered>) override { return {}; }
   Schema schema() const override { return number_schema(); }
   bool guessed() const override { return true; }
   Result<> widen(std::span<const Misfit>) override {
@@ -504,12 +504,16 @@ TEST(CheckpointTest, DamageIsFound) {
   Checkpoint checkpoint;
   checkpoint.pipeline = "p";
   checkpoint.epoch = 3;
-  checkpoint.taken.push_back({"in", "a\nb", "a.csv", 17});
+  TakenInput input;
+  input.split.source = "in";
+  input.split.id = "a\nb";
+  input.split.size = 17;
+  checkpoint.taken.push_back(input);
   checkpoint.files.push_back({"s", "t", "f", 1, 2, "00"});
   const std::string text = checkpoint_text(checkpoint);
   const auto whole = parse_checkpoint(text, "x");
   ASSERT_TRUE(whole);
-  EXPECT_EQ(whole->taken[0].id, "a\nb");
+  EXPECT_EQ(whole->taken[0].split.id, "a\nb");
   EXPECT_EQ(whole->files[0].rows, 2);
   for (size_t cut = 0; cut < text.size(); ++cut) EXPECT_FALSE(parse_checkpoint(text.substr(0, cut), "x")) << cut;
   for (size_t at = 0; at < text.size(); ++at) {
@@ -526,8 +530,12 @@ TEST(StateFolderTest, ALineTornByACrashDoesNotSwallowTheNext) {
   StateFolder state(real_env(), folder);
   Checkpoint checkpoint;
   checkpoint.epoch = 5;
-  checkpoint.taken.push_back({"in", "2", "b.csv", 7});
-  ASSERT_TRUE(state.append_taken(checkpoint, 0));
+  TakenInput input;
+  input.split.source = "in";
+  input.split.id = "2";
+  checkpoint.taken.push_back(input);
+  StateFolder::Taken marked;
+  ASSERT_TRUE(state.append_taken(checkpoint, 0, marked));
   const auto taken = state.taken();
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->last_epoch, 5U);

@@ -107,21 +107,65 @@ Group::Group(const Plan& plan, size_t head, Ledger& ledger, Flow& flow)
 
 Group::~Group() = default;
 
-Result<> Group::make() {
+std::unique_ptr<Transform> Instances::take(size_t node, int lane) {
+  const std::lock_guard lock(mutex_);
+  const auto found = kept_.find({node, lane});
+  return found == kept_.end() ? nullptr : std::move(found->second);
+}
+
+void Instances::put(size_t node, int lane, std::unique_ptr<Transform> transform) {
+  const std::lock_guard lock(mutex_);
+  kept_[{node, lane}] = std::move(transform);
+}
+
+void Instances::forget(const Plan& plan) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(kept_,
+                [&](const auto& entry) { return plan.nodes[entry.first.first].transform.shape != Shape::row_by_row; });
+}
+
+Result<> Group::make(Instances* kept, int lane, const TransformStates* states) {
   for (Member& member : members_) {
     const PlanNode& node = plan_.nodes[member.node];
     if (node.kind != PlanNode::Kind::transform) continue;
+    if (kept != nullptr) member.transform = kept->take(member.node, lane);
+    if (member.transform) continue;
     ASSIGN(member.transform, node.transform.make());
+    // A row-by-row transform has nothing to remember: it has as many instances as there are lanes.
+    if (states != nullptr && node.transform.shape != Shape::row_by_row) TRY(states->load(node.name, *member.transform));
   }
   return {};
 }
 
-Result<> Group::decode(const Block& block) {
+void Group::give_back(Instances* kept, int lane) {
+  if (kept == nullptr) return;
+  for (Member& member : members_) {
+    if (member.transform) kept->put(member.node, lane, std::move(member.transform));
+  }
+}
+
+Result<> Group::save(StateChanges& changes) {
+  for (Member& member : members_) {
+    const PlanNode& node = plan_.nodes[member.node];
+    if (!member.transform || node.transform.shape == Shape::row_by_row) continue;
+    StateRecorder recorder(node.name, changes);
+    if (auto saved = member.transform->save(recorder); !saved)
+      return tl::unexpected(at_node(member, std::move(saved).error()));
+  }
+  return {};
+}
+
+Result<> Group::decode(const Block& block, std::optional<Error>* fault) {
   Member& head = members_.front();
   const auto records = block.decoder->decode(block, *head.outlet);
-  if (!records) return tl::unexpected(records.error());
+  if (!records) {
+    if (fault == nullptr || records.error().domain == Error::Domain::internal) return tl::unexpected(records.error());
+    *fault = records.error();
+    return outcome();
+  }
   head.counts.read += *records;
   ledger_.rows_read += *records;
+  if (block.split) ledger_.add_input_rows(*block.split, *records);
   return outcome();
 }
 

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/queues.h"
+#include "engine/transform_state.h"
 
 namespace trommel {
 
@@ -32,15 +35,33 @@ std::vector<size_t> group_members(const Plan& plan, size_t head);
 /// The nodes outside that members hand rows to, in the order of the plan.
 std::vector<size_t> group_targets(const Plan& plan, const std::vector<size_t>& members);
 
+/// Transforms between two epochs of a run that goes on: made once, used in each. `lane` tells instances apart.
+class Instances {
+ public:
+  std::unique_ptr<Transform> take(size_t node, int lane);  ///< null: there is none
+  void put(size_t node, int lane, std::unique_ptr<Transform> transform);
+  /// Lets go of those that remember rows, after a try whose rows did not count.
+  void forget(const Plan& plan);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::pair<size_t, int>, std::unique_ptr<Transform>> kept_;
+};
+
 class Group {
  public:
   Group(const Plan& plan, size_t head, Ledger& ledger, Flow& flow);
   ~Group();
 
-  Result<> make();  ///< the instances of its transforms
+  /// Takes the instances of its transforms from `kept`, or makes them and lets them `load` what they remembered.
+  Result<> make(Instances* kept, int lane, const TransformStates* states);
+  void give_back(Instances* kept, int lane);
+  /// What its transforms want remembered since they were asked last.
+  Result<> save(StateChanges& changes);
 
-  /// Decodes a block of the source at its head, and pushes its rows through.
-  Result<> decode(const Block& block);
+  /// Decodes a block of the source at its head, and pushes its rows through. With `fault`, bytes that cannot be decoded
+  /// are told there and are no error.
+  Result<> decode(const Block& block, std::optional<Error>* fault = nullptr);
   /// Rows for the transform at its head.
   Result<> push(size_t input, const Batch& batch);
   /// Ends every transform of the group, the head first.

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -59,8 +61,51 @@ class Ledger {
     return warnings_;
   }
 
+  /// Rows of one input, for the log and for inputs that are refused as a whole.
+  void add_input_rows(const Split& split, int64_t rows) {
+    const std::lock_guard lock(mutex_);
+    input_rows_[split.source + "\n" + split.id] += rows;
+  }
+  int64_t input_rows(const Split& split) {
+    const std::lock_guard lock(mutex_);
+    const auto found = input_rows_.find(split.source + "\n" + split.id);
+    return found == input_rows_.end() ? 0 : found->second;
+  }
+
+  // How far the inputs came; those that were not begun are not among them.
+  struct InputProgress {
+    std::shared_ptr<const Split> split;
+    Position at = 0;
+    bool ended = false;
+  };
+  void add_progress(InputProgress progress) {
+    const std::lock_guard lock(mutex_);
+    progress_.push_back(std::move(progress));
+  }
+  std::vector<InputProgress> progress() {
+    const std::lock_guard lock(mutex_);
+    return progress_;
+  }
+
+  // Inputs that could not be read to their end, where others may go on without them.
+  struct Fault {
+    std::shared_ptr<const Split> split;
+    Error error;
+  };
+  void add_fault(Fault fault) {
+    const std::lock_guard lock(mutex_);
+    faults_.push_back(std::move(fault));
+  }
+  std::vector<Fault> faults() {
+    const std::lock_guard lock(mutex_);
+    return faults_;
+  }
+
   // For the progress line; may run ahead of the counts.
   std::atomic<int64_t> rows_read{0}, rows_rejected{0}, bytes_read{0}, splits_read{0};
+  // Bytes of blocks on their way to the lanes, and of those that were decoded: how many rows are under way can be
+  // guessed from that.
+  std::atomic<int64_t> bytes_handed{0}, bytes_decoded{0};
 
  private:
   std::mutex mutex_;
@@ -68,6 +113,9 @@ class Ledger {
   int64_t logged_ = 0;
   std::vector<SourceMisfit> misfits_;
   std::vector<std::string> warnings_;
+  std::map<std::string, int64_t> input_rows_;
+  std::vector<InputProgress> progress_;
+  std::vector<Fault> faults_;
 };
 
 }  // namespace trommel

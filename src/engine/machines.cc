@@ -8,41 +8,98 @@
 namespace trommel {
 namespace {
 
+constexpr size_t kRefusedRejects = 100;  // kept of an input that is refused as a whole
+
 class ReaderMachine final : public Machine {
  public:
   ReaderMachine(Attempt& attempt, size_t source, TaskQueue& tasks)
       : attempt_(attempt), node_(attempt.plan.nodes[source]), source_(source), tasks_(tasks) {
     tasks_.add_writer();
-    for (const auto& split : attempt.splits) {
-      if (split->source == node_.name) splits_.push_back(split);
+    for (const Input& input : attempt.inputs) {
+      if (input.split->source == node_.name) inputs_.push_back(input);
     }
   }
   std::string name() const override { return "read " + node_.name; }
 
   Result<Step> step() override {
     if (!reader_) {
-      if (next_split_ == splits_.size()) return finish();
-      consumed_ = 0;
-      ASSIGN(reader_, node_.source->open(splits_[next_split_], 0));
+      if (next_ == inputs_.size() || (closes() && !within_unit())) return finish();
+      if (auto opened = open(); !opened) return at_fault(std::move(opened).error());
     }
-    ASSIGN(auto piece, reader_->read());
-    count_bytes(piece);
-    if (piece.block && !hand_over(std::move(*piece.block))) return Step::done;
-    if (piece.then == Reader::Next::ended) {
-      reader_.reset();
-      ++next_split_;
-      ++attempt_.ledger.splits_read;
+    if (knows_nothing_of_rows()) return Step::blocked;
+    auto piece = reader_->read();
+    if (!piece) return at_fault(std::move(piece).error());
+    count_bytes(*piece);
+    if (piece->block && !hand_over(std::move(*piece->block))) return Step::done;
+    if (piece->then == Reader::Next::ended) {
+      attempt_.ledger.add_progress({inputs_[next_].split, piece->next, true});
+      next_input();
+    } else if (attempt_.limits.within_splits && closes()) {
+      attempt_.ledger.add_progress({inputs_[next_].split, piece->next, false});
+      attempt_.carried->readers[Carried::key(*inputs_[next_].split)] = std::move(reader_);
+      return finish();
     }
     return Step::progress;
   }
 
  private:
+  Result<> open() {
+    consumed_ = 0;
+    if (attempt_.carried != nullptr) {
+      auto& kept = attempt_.carried->readers;
+      if (const auto found = kept.find(Carried::key(*inputs_[next_].split)); found != kept.end()) {
+        reader_ = std::move(found->second);
+        kept.erase(found);
+        consumed_ = std::max<int64_t>(reader_->consumed(), 0);
+        return {};
+      }
+    }
+    ASSIGN(reader_, node_.source->open(inputs_[next_].split, inputs_[next_].from));
+    return {};
+  }
+  void next_input() {
+    reader_.reset();
+    ++next_;
+    ++attempt_.ledger.splits_read;
+  }
+  /// The input at hand cannot be read on. Others may be, where the source allows it: the epoch is tried again with
+  /// them.
+  Result<Step> at_fault(Error error) {
+    if (!goes_on_without(*node_.source) || error.domain == Error::Domain::internal)
+      return tl::unexpected(std::move(error));
+    attempt_.ledger.add_fault({inputs_[next_].split, std::move(error)});
+    next_input();
+    return Step::progress;
+  }
+  /// The epoch is full, or somebody wants it closed.
+  bool closes() const {
+    const EpochLimits& limits = attempt_.limits;
+    return limits.stop.stop_requested() || (limits.rows > 0 && rows_under_way() >= limits.rows) ||
+           (limits.bytes > 0 && attempt_.ledger.bytes_read >= limits.bytes);
+  }
+  /// Rows that were decoded, and those of blocks that wait for it, as far as one can tell.
+  int64_t rows_under_way() const {
+    const Ledger& ledger = attempt_.ledger;
+    const int64_t rows = ledger.rows_read, decoded = ledger.bytes_decoded, handed = ledger.bytes_handed;
+    if (decoded == 0) return rows;
+    return static_cast<int64_t>(static_cast<double>(rows) * static_cast<double>(handed) / static_cast<double>(decoded));
+  }
+  /// Before the first block was decoded nobody can tell how many rows there are in those on their way: it is waited
+  /// for.
+  bool knows_nothing_of_rows() const {
+    constexpr uint64_t few = 4;
+    return attempt_.limits.rows > 0 && sequence_ >= few && attempt_.ledger.bytes_decoded == 0 &&
+           attempt_.ledger.bytes_handed > 0;
+  }
+  bool within_unit() const {
+    return next_ > 0 && inputs_[next_].split->unit_id() == inputs_[next_ - 1].split->unit_id();
+  }
   /// A position is a byte where blocks carry bytes; else only the end of a split says how much was read.
   void count_bytes(const Reader::Piece& piece) {
     const bool in_bytes = piece.block && piece.block->bytes;
     int64_t consumed = reader_->consumed();
     if (consumed < 0) consumed = in_bytes ? piece.next : consumed_;
-    if (piece.then == Reader::Next::ended) consumed = std::max(consumed, splits_[next_split_]->size);
+    if (piece.then == Reader::Next::ended) consumed = std::max(consumed, inputs_[next_].split->size);
     attempt_.ledger.bytes_read += consumed - consumed_;
     consumed_ = consumed;
   }
@@ -50,6 +107,7 @@ class ReaderMachine final : public Machine {
     Task task;
     task.source = source_;
     task.sequence = sequence_++;
+    attempt_.ledger.bytes_handed += static_cast<int64_t>(block.memory());
     task.block = std::move(block);
     return tasks_.push(std::move(task));
   }
@@ -67,8 +125,8 @@ class ReaderMachine final : public Machine {
   const PlanNode& node_;
   const size_t source_;
   TaskQueue& tasks_;
-  std::vector<std::shared_ptr<const Split>> splits_;
-  size_t next_split_ = 0;
+  std::vector<Input> inputs_;
+  size_t next_ = 0;
   std::unique_ptr<Reader> reader_;
   int64_t consumed_ = 0;
   uint64_t sequence_ = 0;
@@ -86,18 +144,36 @@ class LaneMachine final : public Machine {
 
   Result<Step> step() override {
     auto task = tasks_.pop();
-    if (!task) return tasks_.at_end() ? Step::done : Step::blocked;
+    if (!task) return tasks_.at_end() ? end() : Step::blocked;
     auto& group = groups_[task->source];
     if (!group) {
       group = std::make_unique<Group>(attempt_.plan, task->source, attempt_.ledger, attempt_.flow);
-      TRY(group->make());
+      TRY(group->make(kept(), number_, nullptr));
     }
-    if (task->block) TRY(group->decode(*task->block));
+    if (task->block) {
+      TRY(decode(*group, *task));
+      attempt_.ledger.bytes_decoded += static_cast<int64_t>(task->block->memory());
+    }
     TRY(group->send(exits_[task->source], task->sequence, task->barrier));
     return Step::progress;
   }
 
  private:
+  Instances* kept() const { return attempt_.carried == nullptr ? nullptr : &attempt_.carried->transforms; }
+  Result<> decode(Group& group, const Task& task) {
+    if (!goes_on_without(*attempt_.plan.nodes[task.source].source)) return group.decode(*task.block);
+    std::optional<Error> fault;
+    TRY(group.decode(*task.block, &fault));
+    if (fault) attempt_.ledger.add_fault({task.block->split, std::move(*fault)});
+    return {};
+  }
+  Step end() {
+    for (auto& group : groups_) {
+      if (group) group->give_back(kept(), number_);
+    }
+    return Step::done;
+  }
+
   Attempt& attempt_;
   const int number_;
   TaskQueue& tasks_;
@@ -133,7 +209,7 @@ class InboxMachine : public Kind {
   Inbox& inbox_;
 };
 
-class TransformMachine final : public InboxMachine<Machine> {
+class TransformMachine final : public InboxMachine<RememberingMachine> {
  public:
   TransformMachine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits)
       : InboxMachine(inbox),
@@ -144,6 +220,7 @@ class TransformMachine final : public InboxMachine<Machine> {
     group_.overflow = [this] { return group_.send(exits_, sequence_++, false); };
   }
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
+  const StateChanges& changes() const override { return changes_; }
 
  private:
   Result<> take(Parcel& parcel) override {
@@ -153,20 +230,25 @@ class TransformMachine final : public InboxMachine<Machine> {
   }
   Result<> close() override {
     TRY(make_once());
-    TRY(group_.end());
+    if (attempt_.carried == nullptr) TRY(group_.end());
     TRY(group_.send(exits_, sequence_++, false));
-    return group_.send(exits_, sequence_++, true);
+    TRY(group_.send(exits_, sequence_++, true));
+    TRY(group_.save(changes_));
+    group_.give_back(kept(), 0);
+    return {};
   }
+  Instances* kept() const { return attempt_.carried == nullptr ? nullptr : &attempt_.carried->transforms; }
   /// On the machine's own thread: making may load lookup tables.
   Result<> make_once() {
     if (std::exchange(made_, true)) return {};
-    return group_.make();
+    return group_.make(kept(), 0, attempt_.states);
   }
 
   Attempt& attempt_;
   const size_t node_;
   Exits exits_;
   Group group_;
+  StateChanges changes_;
   uint64_t sequence_ = 0;
   bool made_ = false;
 };
@@ -258,9 +340,12 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
     return {};
   }
   Result<> close() override {
-    if (!writer_) TRY(open_segment_writer());
-    ASSIGN(auto segment, writer_->seal(attempt_.sync));
-    prepared_.segments.push_back(std::move(segment));
+    // A bounded run makes its table even without rows; an epoch among many need not touch the store for nothing.
+    if (!writer_ && attempt_.carried == nullptr) TRY(open_segment_writer());
+    if (writer_) {
+      ASSIGN(auto segment, writer_->seal(attempt_.sync));
+      prepared_.segments.push_back(std::move(segment));
+    }
     Parcel parcel;
     parcel.barrier = true;
     to_rejects_.inbox->push(to_rejects_.producer, sequence_++, std::move(parcel));
@@ -288,11 +373,49 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   PreparedSink& prepared() override { return prepared_; }
   const std::vector<Reject>& first() const override { return first_; }
   const std::vector<std::pair<std::string, int64_t>>& by_source() const override { return by_source_; }
+  std::map<std::string, RefusedInput>& faulty() override { return faulty_; }
 
  private:
   Result<> take(Parcel& parcel) override {
-    for (Reject& reject : parcel.rejects) TRY(write(reject));
+    for (Reject& reject : parcel.rejects) {
+      note_input(reject);
+      TRY(write(reject));
+    }
     return {};
+  }
+  /// An input with a reject is refused as a whole, where its source says so.
+  void note_input(const Reject& reject) {
+    if (reject.split_id.empty() || !refuses_whole(reject.source)) return;
+    RefusedInput& input = faulty_[reject.source + "\n" + reject.split_id];
+    ++input.reasons[reject.code];
+    if (input.rejects.size() < kRefusedRejects) input.rejects.push_back(reject);
+  }
+  bool refuses_whole(const std::string& source) const {
+    const auto& nodes = attempt_.plan.nodes;
+    return std::any_of(nodes.begin(), nodes.end(), [&](const PlanNode& node) {
+      return node.source && node.name == source && node.source->refuses_whole();
+    });
+  }
+  /// Of an input that was refused as a whole the rows to blame stand for themselves, and one record for all others.
+  Result<> write_refused(const RefusedInput& input) {
+    int64_t left = input.rows;
+    for (Reject reject : input.rejects) {
+      if (left > 0)
+        reject.rows = 1;
+      else
+        reject.rows = 0;
+      left -= reject.rows;
+      TRY(write(reject));
+    }
+    if (left == 0) return {};
+    Reject rest;
+    rest.pipeline = attempt_.plan.pipeline;
+    rest.stage = rest.source = input.split->source;
+    rest.split = input.split->name;
+    rest.code = "file_refused";
+    rest.reason = "the whole file was refused";
+    rest.rows = left;
+    return write(rest);
   }
   Result<> write(Reject& reject) {
     if (!file_) {
@@ -302,18 +425,19 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
     reject.epoch = attempt_.epoch;
     reject.id = reject_id(reject);
     TRY(file_->append(as_bytes(reject_line(reject) + "\n")));
-    ++rows_;
+    rows_ += reject.rows;
     if (first_.size() < 10) first_.push_back(reject);
     const auto at = std::find_if(by_source_.begin(), by_source_.end(),
                                  [&](const auto& entry) { return entry.first == reject.source; });
     if (at == by_source_.end()) {
-      by_source_.emplace_back(reject.source, 1);
+      by_source_.emplace_back(reject.source, reject.rows);
     } else {
-      ++at->second;
+      at->second += reject.rows;
     }
     return {};
   }
   Result<> close() override {
+    for (const RefusedInput& input : attempt_.refused) TRY(write_refused(input));
     if (file_) {
       file_->set_rows(rows_);
       TRY(file_->close());
@@ -330,6 +454,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   int64_t rows_ = 0;
   std::vector<Reject> first_;
   std::vector<std::pair<std::string, int64_t>> by_source_;
+  std::map<std::string, RefusedInput> faulty_;
   PreparedSink prepared_;
 };
 
@@ -341,7 +466,7 @@ std::unique_ptr<Machine> reader_machine(Attempt& attempt, size_t source, TaskQue
 std::unique_ptr<Machine> lane_machine(Attempt& attempt, int number, TaskQueue& tasks, std::vector<Exits> exits) {
   return std::make_unique<LaneMachine>(attempt, number, tasks, std::move(exits));
 }
-std::unique_ptr<Machine> transform_machine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits) {
+std::unique_ptr<RememberingMachine> transform_machine(Attempt& attempt, size_t node, Inbox& inbox, Exits exits) {
   return std::make_unique<TransformMachine>(attempt, node, inbox, std::move(exits));
 }
 std::unique_ptr<SinkMachine> file_sink_machine(Attempt& attempt, size_t node, Inbox& inbox) {

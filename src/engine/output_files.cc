@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"
@@ -17,16 +18,17 @@ std::string existing_folder(Env& env, std::string folder) {
   return folder;
 }
 
-/// `out/a.parquet` -> `out/a-2.parquet`, ...: the first that is neither there nor taken by this epoch.
-std::string numbered(Env& env, const std::string& path, const std::vector<PreparedFile>& files) {
+/// `out/a.parquet` -> `out/a-2.parquet`, ...: the first that is neither there (unless that one is to be replaced) nor
+/// taken by this epoch: two inputs of one name lose nothing.
+std::string numbered(Env& env, const std::string& path, std::set<std::string>& taken, bool replace) {
   const std::string folder = folder_of(path), name = name_of(path);
   const size_t dot = name.find('.', 1);
   const std::string stem = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
   for (int64_t number = 1;; ++number) {
     const std::string candidate = number == 1 ? path : fmt::format("{}/{}-{}{}", folder, stem, number, extension);
-    const bool taken =
-        std::any_of(files.begin(), files.end(), [&](const PreparedFile& file) { return file.final_path == candidate; });
-    if (!taken && !env.exists(candidate)) return candidate;
+    if (taken.contains(candidate) || (!replace && env.exists(candidate))) continue;
+    taken.insert(candidate);
+    return candidate;
   }
 }
 
@@ -47,7 +49,6 @@ class TemporaryFiles::File final : public OutputFile {
   }
   Result<> sync() override { return stream_->sync(); }
   Result<> close() override {
-    if (owner_.options_.sync) TRY(stream_->sync());
     TRY(stream_->close());
     file_.checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash_));
     owner_.closed_.push_back(file_);
@@ -79,12 +80,33 @@ Result<std::unique_ptr<OutputFile>> TemporaryFiles::create(const std::string& pa
   return std::make_unique<File>(*this, std::move(stream), std::move(file));
 }
 
+/// Many small files last by one call for their file system; a few by one each, which waits for nobody else's bytes.
+Result<> TemporaryFiles::sync_closed() {
+  constexpr size_t few = 8;
+  if (closed_.size() > few) {
+    std::set<std::string> folders;
+    for (const PreparedFile& file : closed_) folders.insert(folder_of(file.temporary));
+    if (folders.size() <= few) {
+      for (const std::string& folder : folders) TRY(env_.sync_filesystem(folder));
+      return {};
+    }
+  }
+  for (const PreparedFile& file : closed_) {
+    ASSIGN(auto stream, env_.append_to(file.temporary));
+    TRY(stream->sync());
+    TRY(stream->close());
+  }
+  return {};
+}
+
 Result<std::vector<PreparedFile>> TemporaryFiles::prepare() {
   TROMMEL_CHECK(open_ == 0, fmt::format("sink {} left {} files open", options_.sink, open_));
+  if (options_.sync) TRY(sync_closed());
   std::vector<PreparedFile> files;
+  std::set<std::string> taken;
   for (PreparedFile& file : closed_) {
-    if (file.final_path != "-" && options_.if_exists == IfExists::number)
-      file.final_path = numbered(env_, file.final_path, files);
+    if (file.final_path != "-" && options_.if_exists != IfExists::error)
+      file.final_path = numbered(env_, file.final_path, taken, options_.if_exists == IfExists::replace);
     if (file.final_path != "-" && options_.if_exists == IfExists::error && env_.exists(file.final_path)) {
       return external_error(file.final_path, "is there already",
                             "move it away, or write if_exists: number or if_exists: replace");

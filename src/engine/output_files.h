@@ -41,6 +41,7 @@ class TemporaryFiles final : public OutputFiles {
 
  private:
   class File;
+  Result<> sync_closed();
   Env& env_;
   Options options_;
   std::vector<PreparedFile> closed_;

@@ -98,6 +98,11 @@ class Planner {
       const size_t before = problems_.size();
       auto source = bind_part(part);
       if (!source || problems_.size() != before) continue;
+      if (source->endless()) {
+        problems_.add(part.place, "table `" + part.name + "` is read once, before the rows come in",
+                      "leave out `watch`, or make it a source");
+        continue;
+      }
       auto table = make_reference_table(part.name, std::move(source));
       if (table) {
         context_.tables.emplace(part.name, std::move(*table));
@@ -113,6 +118,8 @@ class Planner {
       const size_t before = problems_.size();
       node.source = bind_part(part);
       if (!node.source || problems_.size() != before) continue;
+      node.endless = node.source->endless();
+      plan_.endless = plan_.endless || node.endless;
       node.schema = node.source->schema();
       node.notes = node.source->notes();
       node.max_rejects = part.max_rejects;
@@ -126,8 +133,11 @@ class Planner {
     for (const std::string& input : inputs) {
       const auto at = place_.find(input);
       if (at == place_.end()) return;  // its own mistake has been said
-      infos.push_back(
-          {.name = input, .schema = plan_.nodes[at->second].schema, .keeps_positions = keeps_positions(at->second)});
+      const PlanNode& node = plan_.nodes[at->second];
+      infos.push_back({.name = input,
+                       .schema = node.schema,
+                       .endless = node.endless,
+                       .keeps_positions = keeps_positions(at->second)});
     }
     if (kind == nullptr) return;
     if (!kind->inputs && infos.size() != 1) {
@@ -139,8 +149,15 @@ class Planner {
     auto transform = kind->bind(part.settings, infos, context_, problems_);
     if (!transform) return add_problem(problems_, part, transform.error());
     if (problems_.size() != before) return;
+    const bool endless = std::any_of(infos.begin(), infos.end(), [](const InputInfo& info) { return info.endless; });
+    if (endless && (transform->shape == Shape::whole_input || transform->judges_whole)) {
+      problems_.add(part.place, "`" + part.name + "` needs its whole input, and that has no end",
+                    "leave out `watch: true` at the source, or take rows one by one");
+      return;
+    }
     PlanNode node = named(part, PlanNode::Kind::transform);
     node.transform = std::move(*transform);
+    node.endless = endless;
     node.schema = node.transform.schema;
     node.notes = node.transform.notes;
     add(std::move(node), inputs);

@@ -20,6 +20,7 @@ struct PlanNode {
   std::vector<size_t> inputs, outputs;  ///< indexes into Plan::nodes
   Schema schema;                        ///< of the rows it hands on; of a sink: of the rows it takes
   std::vector<std::string> notes;       ///< guesses, DDL, where provenance ends
+  bool endless = false;                 ///< its rows come for ever: of a source, or from one
   std::shared_ptr<Source> source;       ///< one of these three is set, by kind
   BoundTransform transform;
   BoundSink sink;
@@ -31,6 +32,7 @@ struct Plan {
   std::vector<PlanNode> nodes;  ///< sources, then transforms, then sinks; inputs before outputs
   RejectBudget max_rejects;
   bool ordered = false;
+  bool endless = false;  ///< a source has no end: epoch follows epoch
   int lanes = 1;
   MemoryShares memory;
   int64_t memory_bytes = 0;  ///< the budget that the shares add up to

@@ -68,6 +68,7 @@ void name_place(Reject& reject, const Block& block, Position position, LineCount
   if (block.split) {
     reject.source = block.split->source;
     reject.split = block.split->name;
+    reject.split_id = block.split->id;
   }
 }
 
@@ -156,6 +157,7 @@ std::string reject_line(const Reject& reject) {
   if (reject.line > 0) out["line"] = reject.line;
   put_text(out, "raw", reject.raw);
   if (reject.raw_cut) out["raw_cut"] = true;
+  if (reject.rows != 1) out["rows"] = reject.rows;
   return json_line(out);
 }
 
@@ -176,6 +178,7 @@ Result<Reject> parse_reject(std::string_view line, const std::string& where) {
   out.line = in.value("line", int64_t{0});
   out.raw = get_text(in, "raw");
   out.raw_cut = in.value("raw_cut", false);
+  out.rows = in.value("rows", int64_t{1});
   return out;
 }
 
@@ -197,12 +200,13 @@ Result<std::vector<RejectGroup>> group_rejects(Env& env, const std::string& stat
   std::map<std::tuple<bool, std::string, std::string, std::string>, RejectGroup> groups;
   TRY(for_each_reject(env, state_folder, [&](const Reject& reject) {
     RejectGroup& group = groups[{!reject.published, reject.stage, reject.code, reject.column}];
-    if (group.rows++ == 0) {
+    if (group.example.id.empty()) {
       group.stage = reject.stage;
       group.code = reject.code;
       group.column = reject.column;
       group.example = reject;
     }
+    group.rows += reject.rows;
     return true;
   }));
   std::vector<RejectGroup> out;

@@ -25,6 +25,8 @@ struct Reject {
   std::string raw;         ///< the bytes as they came; may be any bytes; cut at 64 KB
   bool raw_cut = false;
   Epoch epoch = 0;
+  int64_t rows = 1;       ///< how many it stands for: more than one where an input was refused as a whole
+  std::string split_id;   ///< Split::id, while the run knows it; not kept
   bool published = true;  ///< false: of a run that was refused as a whole (budget); its rows were not taken
 
   /// `in/a.csv line 17`, `topic 3 offset 5`.

@@ -3,13 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "engine/attempt.h"
-#include "engine/checkpoint.h"
+#include "engine/budget.h"
+#include "engine/publish.h"
+#include "engine/why.h"
+#include "telemetry/numbers.h"
 
 namespace trommel {
 namespace {
+
+constexpr int64_t kNap = 20'000;  // microseconds between two looks for something new
+
+std::string key_of(const Split& split) { return StateFolder::taken_key(split.source, split.id); }
 
 class Run {
  public:
@@ -19,7 +27,9 @@ class Run {
         env_(env),
         options_(options),
         problems_(problems),
-        state_(env, pipeline.settings.state) {
+        state_(env, pipeline.settings.state),
+        states_(env, pipeline.settings.state + "/transforms"),
+        publisher_(env, state_, options, report_) {
     report_.pipeline = pipeline.name;
     report_.started_us = env.now_us();
   }
@@ -27,6 +37,7 @@ class Run {
   Result<RunReport> go() {
     const int64_t started = env_.steady_us(), cpu = env_.process().cpu_us;
     auto done = whole_run();
+    if (endless_) give_back();
     if (options_.ephemeral) (void)env_.remove_tree(state_.path());
     if (!done) return tl::unexpected(done.error());
     report_.elapsed_us = env_.steady_us() - started;
@@ -39,21 +50,24 @@ class Run {
  private:
   Result<> whole_run() {
     TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name)));
-    ASSIGN(taken_, state_.taken());
+    TRY(publisher_.open());
     std::vector<std::string> damaged;
     ASSIGN(const auto last, state_.newest(damaged));
-    for (const std::string& text : damaged) say("passing over a checkpoint: " + text);
-    report_.epoch = std::max(taken_.last_epoch, last ? last->epoch : 0) + 1;
+    for (const std::string& text : damaged) warn("passing over a checkpoint: " + text);
+    const Epoch done = publisher_.taken().last_epoch;
+    report_.epoch = std::max(done, last ? last->epoch : 0) + 1;
+    if (last) remember(*last);
     TRY(plan({}));
-    TRY(recover(last, damaged));
-    for (;;) {
-      TRY(find_splits());
-      if (splits_.empty()) return nothing_new();
-      say_guesses();
-      ASSIGN(const bool again, attempt());
-      if (!again) return {};
-      TRY(plan(bound_));
-    }
+    TRY(publisher_.recover(plan_, last, damaged));
+    TRY(states_.sweep({states_.files()}));
+    say_guesses();
+    return endless_ ? run_endless() : run_bounded();
+  }
+
+  /// Where the last epoch left off.
+  void remember(const Checkpoint& last) {
+    states_.set(last.state);
+    for (const OpenInput& input : last.open) open_at_[key_of(input.split)] = input.at;
   }
 
   Result<> plan(const BoundSources& bound) {
@@ -62,56 +76,9 @@ class Run {
       return config_error(pipeline_.file,
                           fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
     }
+    endless_ = plan_.endless;
     for (const PlanNode& node : plan_.nodes) {
       if (node.source) bound_[node.name] = node.source;
-    }
-    return {};
-  }
-
-  /// Commits the newest checkpoint once more if a run died before every sink had it, and sweeps what dead runs left
-  /// behind.
-  Result<> recover(const std::optional<Checkpoint>& last, const std::vector<std::string>& damaged) {
-    const bool pending = last && last->epoch > taken_.last_epoch;
-    if (!pending && last && last->epoch < taken_.last_epoch && !damaged.empty()) {
-      return external_error(state_.path(),
-                            fmt::format("the newest checkpoint that can be read is {}, but epoch {} is in the sinks",
-                                        last->epoch, taken_.last_epoch),
-                            "restore the state folder from a copy, or start anew under another name");
-    }
-    TRY(sweep_temporaries(env_, state_.path(), pending ? last->files : std::vector<PreparedFile>{}));
-    if (!pending) return sweep_spool();
-    say(fmt::format("epoch {} was saved and not yet published: publishing it now", last->epoch));
-    TRY(commit(*last));
-    report_.recovered = true;
-    ASSIGN(taken_, state_.taken());
-    return sweep_spool();
-  }
-
-  Result<> sweep_spool() {
-    const std::string folder = state_.path() + "/spool";
-    if (!env_.exists(folder)) return {};
-    ASSIGN(const auto entries, env_.list(folder));
-    for (const FileInfo& entry : entries) TRY(env_.remove(entry.path));
-    return {};
-  }
-
-  /// Everything that an attempt which publishes nothing has left.
-  Result<> sweep() {
-    TRY(sweep_temporaries(env_, state_.path(), {}));
-    return sweep_spool();
-  }
-
-  Result<> find_splits() {
-    splits_.clear();
-    for (const PlanNode& node : plan_.nodes) {
-      if (!node.source) continue;
-      ASSIGN(const auto found, node.source->discover());
-      for (const Split& split : found) {
-        if (taken_.keys.contains(StateFolder::taken_key(node.name, split.id))) continue;
-        auto own = std::make_shared<Split>(split);
-        own->source = node.name;
-        splits_.push_back(std::move(own));
-      }
     }
     return {};
   }
@@ -123,51 +90,256 @@ class Run {
     }
   }
 
+  // ---- what there is to read -----------------------------------------------------------------------------------
+
+  /// Asks every source, and adds what is new to `pending_`.
+  Result<> look_for_inputs() {
+    for (const PlanNode& node : plan_.nodes) {
+      if (!node.source) continue;
+      ASSIGN(const auto found, node.source->discover());
+      for (const std::string& line : node.source->news()) warn(line);
+      for (const Split& split : found) {
+        auto own = std::make_shared<Split>(split);
+        own->source = node.name;
+        const std::string key = key_of(*own);
+        if (publisher_.taken().keys.contains(key) || !known_.insert(key).second) continue;
+        const auto at = open_at_.find(key);
+        pending_.push_back({std::move(own), at == open_at_.end() ? 0 : at->second});
+      }
+    }
+    return {};
+  }
+
+  /// Inputs whose content was taken before are taken with this epoch, unread.
+  void set_known_contents_aside() {
+    std::set<std::string> now;  // contents of this epoch
+    std::vector<Input> left;
+    for (Input& input : pending_) {
+      const Source& source = *bound_.at(input.split->source);
+      const std::string content = StateFolder::taken_key(input.split->source, input.split->content);
+      const bool matters = source.remembers_content_us() > 0 && !input.split->content.empty() && input.from == 0;
+      if (matters && (publisher_.knows_content(*input.split, source.remembers_content_us()) || now.contains(content))) {
+        say(fmt::format("skipped {}: the same content was taken before", input.split->name));
+        skipped_.push_back({*input.split, Delivered::How::known, {}});
+      } else {
+        if (matters) now.insert(content);
+        left.push_back(std::move(input));
+      }
+    }
+    pending_ = std::move(left);
+  }
+
+  // ---- bounded -------------------------------------------------------------------------------------------------
+
+  /// One epoch: all that is there is published together, or nothing is.
+  Result<> run_bounded() {
+    for (;;) {
+      known_.clear();
+      pending_.clear();
+      TRY(look_for_inputs());
+      if (pending_.empty()) return nothing_new();
+      set_known_contents_aside();
+      ASSIGN(const bool again, epoch());
+      if (!again) return {};
+      TRY(plan(bound_));
+      say_guesses();
+    }
+  }
+
   Result<> nothing_new() {
     report_.outcome = report_.recovered ? RunReport::Outcome::published : RunReport::Outcome::nothing_new;
     if (!report_.recovered) --report_.epoch;
     report_.message = "every input was taken before";
     Ledger empty(plan_.nodes.size());
-    if (report_.balance.nodes.empty()) fill_balance(empty);
+    if (report_.balance.nodes.empty()) report_.balance = balance_of(empty);
     return {};
   }
 
-  /// True: guessed types were widened, try again.
-  Result<bool> attempt() {
-    Ledger ledger(plan_.nodes.size());
-    const auto flow = options_.stepped ? stepped_flow(options_.seed) : threaded_flow(env_);
-    Attempt attempt{plan_, env_, *flow, ledger, report_.epoch, !options_.ephemeral, state_.path(), splits_};
-    auto result = run_attempt(attempt, options_);
-    report_.bytes_read += ledger.bytes_read;
-    report_.inputs = static_cast<int64_t>(splits_.size());
-    if (!result || !result->whole) {
-      TRY(sweep());
+  // ---- endless -------------------------------------------------------------------------------------------------
+
+  /// Epoch after epoch. While one is read and published the next one's inputs come in, so that epochs grow with the
+  /// load by themselves.
+  Result<> run_endless() {
+    Ledger empty(plan_.nodes.size());
+    report_.balance = balance_of(empty);
+    report_.outcome = RunReport::Outcome::nothing_new;
+    if (!options_.once) say("waiting for input; Ctrl-C ends it cleanly");
+    for (int64_t next_us = 0;;) {
+      if (options_.stop.stop_requested()) break;
+      TRY(look_for_inputs());
+      if (pending_.empty()) {
+        if (options_.once && !expects_more()) break;
+        env_.sleep_us(kNap);
+        continue;
+      }
+      if (!options_.once && env_.steady_us() < next_us) {
+        env_.sleep_us(std::min(kNap, next_us - env_.steady_us()));
+        continue;
+      }
+      next_us = env_.steady_us() + pipeline_.settings.commit.every_us;
+      set_known_contents_aside();
+      ASSIGN(const bool again, epoch());
+      TROMMEL_CHECK(!again, "an endless source widens no types");
+      if (report_.outcome == RunReport::Outcome::refused) return {};
     }
-    if (!result) return tl::unexpected(result.error());
-    const auto misfits = ledger.misfits();
-    if (!misfits.empty()) {
-      TRY(widen(misfits));
-      return true;
-    }
-    for (const std::string& warning : ledger.warnings()) say(warning);
-    fill_balance(ledger);
-    report_.first_rejects = result->first_rejects;
-    if (!result->whole) {
-      report_stopped();
-      return false;
-    }
-    TRY(must_balance(false));
-    if (over_budget(*result)) {
-      TRY(refuse(*result));
-      return false;
-    }
-    TRY(publish(std::move(*result)));
-    return false;
+    if (report_.epochs > 0 || report_.recovered) report_.outcome = RunReport::Outcome::published;
+    --report_.epoch;
+    report_.message = report_.epochs == 0 ? "nothing came in" : "";
+    return {};
   }
 
-  void report_stopped() {
-    report_.outcome = RunReport::Outcome::stopped;
-    report_.message = "stopped as asked: nothing was published, the next run starts again";
+  bool expects_more() const {
+    return std::any_of(bound_.begin(), bound_.end(), [](const auto& entry) { return entry.second->expects_more(); });
+  }
+
+  /// What was claimed and will not be read by this run. An input that was begun keeps its place: its id is in the
+  /// checkpoint.
+  void give_back() {
+    for (const auto& [name, source] : bound_) {
+      std::vector<Split> splits;
+      for (const Input& input : pending_) {
+        if (input.split->source == name && !open_at_.contains(key_of(*input.split))) splits.push_back(*input.split);
+      }
+      if (!splits.empty()) source->release(splits);
+    }
+  }
+
+  // ---- one epoch -----------------------------------------------------------------------------------------------
+
+  /// Reads what is pending, as far as the epoch goes, and publishes it. True: guessed types were widened, plan again.
+  Result<bool> epoch() {
+    std::vector<Input> inputs = pending_;
+    std::vector<RefusedInput> refused;
+    for (;;) {
+      Ledger ledger(plan_.nodes.size());
+      for (const RefusedInput& input : refused) count_refused(input, ledger);
+      const auto flow = options_.stepped ? stepped_flow(options_.seed + report_.epoch) : threaded_flow(env_);
+      Attempt attempt{plan_,
+                      env_,
+                      *flow,
+                      ledger,
+                      report_.epoch,
+                      !options_.ephemeral,
+                      state_.path(),
+                      inputs,
+                      limits(),
+                      refused,
+                      endless_ ? &carried_ : nullptr,
+                      &states_};
+      auto result = run_attempt(attempt, options_);
+      report_.bytes_read += ledger.bytes_read;
+      if (!result || !result->whole) TRY(publisher_.sweep());
+      if (!result) return tl::unexpected(result.error());
+      if (const auto misfits = ledger.misfits(); !misfits.empty()) {
+        TRY(widen(misfits));
+        return true;
+      }
+      if (result->whole && without_faulty(ledger, *result, inputs, refused)) {
+        TRY(publisher_.sweep());
+        carried_.readers.clear();
+        carried_.transforms.forget(plan_);
+        continue;
+      }
+      TRY(conclude(ledger, std::move(*result), refused));
+      return false;
+    }
+  }
+
+  EpochLimits limits() const {
+    if (!endless_) return {};
+    const auto& commit = pipeline_.settings.commit;
+    const bool whole = std::any_of(plan_.nodes.begin(), plan_.nodes.end(), [](const PlanNode& node) {
+      return node.sink.by_input || (node.source && node.source->refuses_whole());
+    });
+    return {commit.rows, commit.bytes, !whole, options_.stop};
+  }
+
+  /// Takes inputs at fault out of this epoch: they are refused as a whole, or left for later. True: there were some,
+  /// and the others must be tried again, for rows of theirs may be anywhere by now.
+  bool without_faulty(Ledger& ledger, AttemptResult& result, std::vector<Input>& inputs,
+                      std::vector<RefusedInput>& refused) {
+    const auto faults = ledger.faults();
+    if (faults.empty() && result.faulty.empty()) return false;
+    for (const auto& fault : faults) {
+      if (bound_.at(fault.split->source)->refuses_whole())
+        result.faulty[key_of(*fault.split)].rejects = {unreadable(fault)};
+    }
+    std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
+    for (const auto& progress : ledger.progress()) begun.insert(key_of(*progress.split));
+    const auto unit = [](const Split& split) { return StateFolder::taken_key(split.source, split.unit_id()); };
+    for (const auto& fault : faults) {
+      begun.insert(key_of(*fault.split));
+      if (bound_.at(fault.split->source)->refuses_whole()) continue;
+      later.insert(unit(*fault.split));
+      warn(fmt::format("{}: left for later: {}", fault.split->name, fault.error.text()));
+    }
+    for (const Input& input : inputs) {
+      if (result.faulty.contains(key_of(*input.split))) bad.insert(unit(*input.split));
+    }
+    std::vector<Input> left;
+    for (const Input& input : inputs) {
+      if (later.contains(unit(*input.split))) {
+        set_aside(*input.split);
+      } else if (bad.contains(unit(*input.split))) {
+        RefusedInput whole = std::move(result.faulty[key_of(*input.split)]);
+        whole.split = input.split;
+        whole.rows = ledger.input_rows(*input.split);
+        refused.push_back(std::move(whole));
+      } else if (begun.contains(key_of(*input.split))) {
+        left.push_back(input);
+      }
+    }
+    inputs = std::move(left);
+    return true;
+  }
+
+  Reject unreadable(const Ledger::Fault& fault) const {
+    Reject reject;
+    reject.pipeline = plan_.pipeline;
+    reject.stage = reject.source = fault.split->source;
+    reject.split = fault.split->name;
+    reject.code = "unreadable";
+    Error error = fault.error;
+    if (error.where == fault.split->name) error.where.clear();
+    reject.reason = error.text();
+    return reject;
+  }
+
+  void set_aside(const Split& split) {
+    std::erase_if(pending_, [&](const Input& input) { return key_of(*input.split) == key_of(split); });
+    known_.erase(key_of(split));
+    bound_.at(split.source)->release({&split, 1});
+  }
+
+  void count_refused(const RefusedInput& input, Ledger& ledger) const {
+    const auto node = std::find_if(plan_.nodes.begin(), plan_.nodes.end(),
+                                   [&](const PlanNode& n) { return n.name == input.split->source; });
+    Counts counts;
+    counts.read = counts.rejected = input.rows;
+    int64_t left = input.rows;
+    for (const auto& [code, rows] : input.reasons) {
+      counts.reasons[code] = std::min(rows, left);
+      left -= counts.reasons[code];
+    }
+    if (left > 0) counts.reasons["file_refused"] = left;
+    ledger.add(static_cast<size_t>(node - plan_.nodes.begin()), counts);
+  }
+
+  /// Every row lies ready: judged, and published or not.
+  Result<> conclude(Ledger& ledger, AttemptResult result, const std::vector<RefusedInput>& refused) {
+    for (const std::string& warning : ledger.warnings()) warn(warning);
+    Balance balance = balance_of(ledger);
+    if (!endless_ || report_.first_rejects.empty()) report_.first_rejects = result.first_rejects;
+    if (!result.whole || (!endless_ && options_.stop.stop_requested())) {
+      report_.balance = balance;
+      report_.outcome = RunReport::Outcome::stopped;
+      report_.message = "stopped as asked: nothing was published, the next run starts again";
+      return publisher_.sweep();
+    }
+    TRY(must_balance(balance, false));
+    std::string over = over_budget(plan_, {balance, result.rejects_by_source, result.first_rejects, endless_});
+    if (!over.empty()) return refuse(std::move(over), std::move(balance), result);
+    return publish(ledger, balance, std::move(result), refused);
   }
 
   Result<> widen(const std::vector<Ledger::SourceMisfit>& misfits) {
@@ -192,17 +364,27 @@ class Run {
     return {};
   }
 
-  void fill_balance(Ledger& ledger) {
-    report_.balance = {};
+  Balance balance_of(Ledger& ledger) const {
+    Balance balance;
     for (size_t i = 0; i < plan_.nodes.size(); ++i) {
       const PlanNode& node = plan_.nodes[i];
-      report_.balance.nodes.push_back({node.kind, node.name, node.component, node.inputs, ledger.of(i)});
+      balance.nodes.push_back({node.kind, node.name, node.component, node.inputs, ledger.of(i)});
     }
-    report_.balance.rejects_logged = ledger.logged_rejects();
+    balance.rejects_logged = ledger.logged_rejects();
+    return balance;
   }
 
-  Result<> must_balance(bool with_written) {
-    const auto mistakes = report_.balance.mistakes(with_written);
+  void add_to_report(const Balance& balance) {
+    if (!endless_) {
+      report_.balance = balance;
+      return;
+    }
+    for (size_t i = 0; i < balance.nodes.size(); ++i) report_.balance.nodes[i].counts.add(balance.nodes[i].counts);
+    report_.balance.rejects_logged += balance.rejects_logged;
+  }
+
+  Result<> must_balance(const Balance& balance, bool with_written) const {
+    const auto mistakes = balance.mistakes(with_written);
     if (mistakes.empty()) return {};
     std::string all;
     for (const std::string& mistake : mistakes) all += (all.empty() ? "" : "; ") + mistake;
@@ -210,80 +392,24 @@ class Run {
                           with_written ? "" : "nothing was published");
   }
 
-  // ---- the budget ----------------------------------------------------------------------------------------------
-
-  /// A budget and what counts against it: a source's own, or the pipeline's for all sources without one.
-  struct Judged {
-    std::string name;  ///< of the source; empty: the pipeline
-    RejectBudget budget;
-    int64_t read = 0, rejected = 0;
-    bool over() const {
-      return budget.share >= 0 ? static_cast<double>(rejected) > budget.share * static_cast<double>(read)
-                               : rejected > budget.rows;
-    }
-  };
-
-  std::vector<Judged> judge(const AttemptResult& result) const {
-    std::vector<Judged> judged{{"", plan_.max_rejects, 0, 0}};
-    int64_t own = 0;
-    for (size_t i = 0; i < plan_.nodes.size(); ++i) {
-      const PlanNode& node = plan_.nodes[i];
-      if (node.kind != PlanNode::Kind::source) continue;
-      const int64_t read = report_.balance.nodes[i].counts.read;
-      if (!node.max_rejects) {
-        judged[0].read += read;
-        continue;
-      }
-      Judged of_source{node.name, *node.max_rejects, read, 0};
-      for (const auto& [source, rows] : result.rejects_by_source) {
-        if (source == node.name) of_source.rejected += rows;
-      }
-      own += of_source.rejected;
-      judged.push_back(of_source);
-    }
-    judged[0].rejected = report_.balance.rejected() - own;
-    return judged;
-  }
-
-  /// True when nothing may be published; the report then says which rows and what to write to allow them.
-  bool over_budget(const AttemptResult& result) {
-    for (const Judged& judged : judge(result)) {
-      if (!judged.over()) continue;
-      const std::string of = judged.name.empty() ? "" : fmt::format(" of source `{}`", judged.name);
-      report_.message = fmt::format("{} of {} rows{} were rejected and max_rejects is {}: nothing was published",
-                                    judged.rejected, judged.read, of, judged.budget.text());
-      for (const Reject& reject : report_.first_rejects) {
-        report_.message += fmt::format("\n  {}: {}{}", reject.place(),
-                                       reject.column.empty() ? "" : reject.column + ": ", reject.reason);
-      }
-      if (judged.rejected > static_cast<int64_t>(report_.first_rejects.size())) {
-        report_.message +=
-            fmt::format("\n  and {} more", judged.rejected - static_cast<int64_t>(report_.first_rejects.size()));
-      }
-      report_.message += fmt::format(
-          "\nTo publish the other rows, write `max_rejects: {}`{} or run with --max-rejects {}", judged.rejected,
-          judged.name.empty() ? " in the pipeline file," : fmt::format(" in source `{}`,", judged.name),
-          judged.rejected);
-      return true;
-    }
-    return false;
-  }
-
-  /// Keeps the reject log of a run that publishes nothing, so that its rows can be looked at; the rest goes.
-  Result<> refuse(const AttemptResult& result) {
+  /// Keeps the reject log of rows that are not published, so that they can be looked at; the rest goes.
+  Result<> refuse(std::string message, Balance balance, const AttemptResult& result) {
     report_.outcome = RunReport::Outcome::refused;
-    withhold(result);
-    TRY(must_balance(true));
+    report_.message = std::move(message);
+    report_.first_rejects = result.first_rejects;
+    withhold(balance, result);
+    add_to_report(balance);
+    TRY(must_balance(report_.balance, true));
     for (const PreparedFile& file : result.reject_files) {
       TRY(env_.make_directories(folder_of(file.final_path)));
-      TRY(env_.rename(file.temporary, refused_log()));
+      TRY(env_.rename(file.temporary, publisher_.refused_log()));
     }
-    return sweep();
+    return publisher_.sweep();
   }
 
   /// What lies ready at the sinks is not written, and will not be.
-  void withhold(const AttemptResult& result) {
-    for (NodeBalance& node : report_.balance.nodes) {
+  static void withhold(Balance& balance, const AttemptResult& result) {
+    for (NodeBalance& node : balance.nodes) {
       if (node.kind != NodeBalance::Kind::sink) continue;
       node.counts.withheld = std::exchange(node.counts.written, 0);
       for (const SealedSegment& segment : result.segments) {
@@ -292,85 +418,97 @@ class Run {
     }
   }
 
-  std::string refused_log() const { return state_.path() + "/rejects/refused.jsonl"; }
-
   // ---- publishing ----------------------------------------------------------------------------------------------
 
-  Result<> publish(AttemptResult result) {
-    if (options_.stop.stop_requested()) {
-      report_stopped();
-      return sweep();
-    }
+  Result<> publish(Ledger& ledger, const Balance& balance, AttemptResult result,
+                   const std::vector<RefusedInput>& refused) {
     Checkpoint checkpoint;
     checkpoint.pipeline = pipeline_.name;
     checkpoint.epoch = report_.epoch;
-    for (const auto& split : splits_) checkpoint.taken.push_back({split->source, split->id, split->name, split->size});
+    take_inputs(checkpoint, ledger, refused);
     checkpoint.files = std::move(result.files);
     std::move(result.reject_files.begin(), result.reject_files.end(), std::back_inserter(checkpoint.files));
     checkpoint.segments = std::move(result.segments);
-    checkpoint.rows_read = report_.balance.read();
-    checkpoint.rows_rejected = report_.balance.rejected();
-    if (!options_.ephemeral) TRY(state_.write(checkpoint));
-    TRY(commit(checkpoint));
+    checkpoint.rows_read = balance.read();
+    checkpoint.rows_rejected = balance.rejected();
+    if (!options_.ephemeral) {
+      ASSIGN(checkpoint.state, states_.write(report_.epoch, result.changes, true));
+      TRY(state_.write(checkpoint));
+    }
+    add_to_report(balance);
+    TRY(publisher_.commit(plan_, checkpoint));
     report_.outcome = RunReport::Outcome::published;
-    return must_balance(true);
-  }
-
-  /// Everything that may have to be done again after a crash: each part accepts what is done already.
-  /// Stores come first: they can refuse, and then no file has appeared yet.
-  Result<> commit(const Checkpoint& checkpoint) {
-    for (const SealedSegment& sealed : checkpoint.segments) TRY(commit_store(checkpoint.epoch, sealed));
-    TRY(commit_files(env_, checkpoint.files, !options_.ephemeral));
-    for (const PreparedFile& file : checkpoint.files) {
-      if (file.sink != "rejects") report_.outputs.push_back({file.sink, file.final_path, file.rows, file.size});
-    }
-    if (options_.ephemeral) return {};
-    TRY(env_.remove(refused_log()));
-    TRY(tell_sources(checkpoint));
-    TRY(state_.append_taken(checkpoint, env_.now_us()));
-    for (const SealedSegment& sealed : checkpoint.segments) TRY(env_.remove(sealed.path));
-    return sweep_temporaries(env_, state_.path(), {});
-  }
-
-  Result<> commit_store(Epoch epoch, const SealedSegment& sealed) {
-    const auto node = std::find_if(plan_.nodes.begin(), plan_.nodes.end(),
-                                   [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
-    if (node == plan_.nodes.end()) {
-      return config_error(pipeline_.file,
-                          fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has",
-                                      epoch, sealed.sink),
-                          "put the sink back for one run, or start anew under another name");
-    }
-    ASSIGN(auto segment, open_segment(env_, sealed));
-    const auto written = node->sink.store->commit(epoch, *segment);
-    if (!written) {
-      Error error = written.error();
-      if (error.domain == Error::Domain::external)
-        error.hint += (error.hint.empty() ? "" : "; ") + std::string("the rows are kept, the next run writes them");
-      return tl::unexpected(error);
-    }
-    const auto place = static_cast<size_t>(node - plan_.nodes.begin());
-    if (place < report_.balance.nodes.size()) report_.balance.nodes[place].counts.written += *written;
-    report_.outputs.push_back({sealed.sink, node->sink.target, *written, -1});
+    TRY(must_balance(report_.balance, true));
+    tell_of(checkpoint, ledger, refused);
+    states_.set(std::move(checkpoint.state));
+    ++report_.epochs;
+    if (endless_) ++report_.epoch;
     return {};
   }
 
-  Result<> tell_sources(const Checkpoint& checkpoint) {
+  /// What the epoch took and what it leaves open, and `pending_` without the former.
+  void take_inputs(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused) {
+    checkpoint.taken = std::exchange(skipped_, {});
+    for (const auto& progress : ledger.progress()) {
+      if (progress.ended) {
+        checkpoint.taken.push_back({*progress.split, Delivered::How::taken, {}});
+      } else {
+        checkpoint.open.push_back({*progress.split, progress.at});
+      }
+    }
+    std::map<std::string, std::vector<RefusedInput>> units;
+    for (const RefusedInput& input : refused) units[input.split->unit_id()].push_back(input);
+    for (const RefusedInput& input : refused) {
+      const std::string why = why_page(units[input.split->unit_id()], name_of(input.split->name), env_.now_us());
+      checkpoint.taken.push_back({*input.split, Delivered::How::refused, why});
+      ++report_.inputs_refused;
+    }
+    report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
+    std::set<std::string> gone;
     for (const TakenInput& input : checkpoint.taken) {
-      const auto source = bound_.find(input.source);
-      if (source == bound_.end()) continue;
-      Split split;
-      split.id = input.id;
-      split.source = input.source;
-      split.name = input.name;
-      split.size = input.size;
-      TRY(source->second->durable(split, input.size, true));
+      gone.insert(key_of(input.split));
+      known_.erase(key_of(input.split));
+      open_at_.erase(key_of(input.split));
     }
-    return {};
+    for (const OpenInput& input : checkpoint.open) open_at_[key_of(input.split)] = input.at;
+    std::erase_if(pending_, [&](const Input& input) { return gone.contains(key_of(*input.split)); });
+    for (Input& input : pending_) {
+      if (const auto at = open_at_.find(key_of(*input.split)); at != open_at_.end()) input.from = at->second;
+    }
+  }
+
+  /// One line an action, for an endless run: a bounded one has its balance sheet at the end.
+  void tell_of(const Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused) {
+    for (const RefusedInput& input : refused)
+      warn(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
+    if (!endless_) return;
+    for (const TakenInput& input : checkpoint.taken) {
+      if (input.how == Delivered::How::taken)
+        say(fmt::format("took {}: {}", input.split.name, rows_text(ledger.input_rows(input.split))));
+    }
+    for (const PreparedFile& file : checkpoint.files) {
+      if (file.sink == "rejects") continue;
+      say(fmt::format("wrote {}: {}, {}", shown(file.final_path), rows_text(file.rows), bytes_text(file.size)));
+    }
+    for (const PlanNode& node : plan_.nodes) {
+      for (const SealedSegment& sealed : checkpoint.segments) {
+        if (sealed.sink == node.name) say(fmt::format("wrote {}: {}", node.sink.target, rows_text(sealed.rows)));
+      }
+    }
+  }
+
+  /// From the pipeline's folder on where it lies there.
+  std::string shown(const std::string& path) const {
+    const std::string prefix = pipeline_.folder + "/";
+    return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
   }
 
   void say(const std::string& line) const {
     if (options_.say) options_.say(line);
+  }
+  void warn(const std::string& line) const {
+    if (options_.warn) return options_.warn(line);
+    say(line);
   }
 
   const Pipeline& pipeline_;
@@ -379,12 +517,18 @@ class Run {
   const RunOptions& options_;
   Problems& problems_;
   StateFolder state_;
-  StateFolder::Taken taken_;
+  TransformStates states_;
+  RunReport report_;
+  Publisher publisher_;
   Plan plan_;
   BoundSources bound_;
-  std::vector<std::shared_ptr<const Split>> splits_;
+  bool endless_ = false;
+  std::vector<Input> pending_;               ///< found and not yet taken, in order
+  std::set<std::string> known_;              ///< keys of those, and of what this run took and a source may show again
+  std::map<std::string, Position> open_at_;  ///< where inputs go on that an earlier epoch began
+  std::vector<TakenInput> skipped_;          ///< to be put away with the next epoch
+  Carried carried_;
   int widened_ = 0;
-  RunReport report_;
 };
 
 }  // namespace

@@ -27,11 +27,13 @@ struct Progress {
 struct RunOptions {
   bool stepped = false;  ///< all machines on one thread, in an order drawn from `seed`
   uint64_t seed = 0;
+  bool once = false;       ///< endless sources: take what is there, and end
   bool ephemeral = false;  ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
   std::stop_token stop;    ///< asks for a clean end
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)>
       say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names
+  std::function<void(const std::string&)> warn;  ///< likewise, where somebody should look; left out: `say`
 };
 
 struct PublishedOutput {
@@ -51,13 +53,16 @@ struct RunReport {
   std::string pipeline;
   Epoch epoch = 0;
   Balance balance;
-  std::vector<PublishedOutput> outputs;
-  std::vector<Reject> first_rejects;  ///< ten at most, for messages
-  std::string message;                ///< why it was refused or stopped, and what to write to allow it
+  std::vector<PublishedOutput> outputs;  ///< a table once, with all its rows; of files the first thousand
+  int64_t outputs_unlisted = 0;          ///< files beyond those
+  std::vector<Reject> first_rejects;     ///< ten at most, for messages
+  std::string message;                   ///< why it was refused or stopped, and what to write to allow it
   int64_t started_us = 0, elapsed_us = 0, cpu_us = 0;
   int64_t bytes_read = 0, peak_memory_bytes = 0;
-  int64_t inputs = 0;      ///< splits read
-  bool recovered = false;  ///< an earlier run's epoch was committed first
+  int64_t inputs = 0;          ///< splits read
+  int64_t inputs_refused = 0;  ///< as a whole, of these
+  int64_t epochs = 0;          ///< published
+  bool recovered = false;      ///< an earlier run's epoch was committed first
 };
 
 /// Plans (again when guessed types must be widened) and runs. Errors are what stopped it: the outside, or a broken

@@ -110,7 +110,7 @@ class OneFile : public Source {
   Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position at) override {
     return format_->open(std::move(split), nullptr, file_, at, block_bytes_);
   }
-  Result<> durable(const Split&, Position, bool) override { return {}; }
+  Result<> durable(std::span<const Delivered>) override { return {}; }
   Schema schema() const override { return schema_; }
 
  private:

@@ -47,7 +47,7 @@ class FilesSink : public FileSink {
     ASSIGN(const std::string base, base_path(batch));
     if (plan_.partition_columns.empty()) {
       ASSIGN(const Rows written, columns_written(*batch.rows));
-      TRY(encode(base, written, files));
+      TRY(encode(key_of(base, batch), written, files));
       return make_room();
     }
     if (base != incoming_base_) {
@@ -99,6 +99,11 @@ class FilesSink : public FileSink {
     }
     std::string path = plan_.path;
     return path.replace(at, source_stem.size(), stem_of_split(*batch.block->split));
+  }
+
+  /// Two inputs of one name are two outputs.
+  std::string key_of(const std::string& base, const Batch& batch) const {
+    return plan_.by_input ? base + std::string(1, '\0') + batch.block->split->id : base;
   }
 
   Result<Rows> columns_written(const arrow::RecordBatch& rows) const {
@@ -228,12 +233,13 @@ class FilesSink : public FileSink {
   std::string path_of(const std::string& key, Epoch epoch) {
     const int64_t part = parts_[key]++;
     if (plan_.is_folder) return fmt::format("{}/part-{}-{}.{}", key, epoch, part, plan_.extension);
-    const std::string name = name_of(key);
+    const std::string path = key.substr(0, key.find('\0'));
+    const std::string name = name_of(path);
     const std::string extensions = extensions_of(name);
-    const std::string stem = folder_of(key) + "/" + name.substr(0, name.size() - extensions.size());
+    const std::string stem = folder_of(path) + "/" + name.substr(0, name.size() - extensions.size());
     // Numbered from the first on, so that they sort in the order of their rows.
     if (plan_.has_limits()) return fmt::format("{}-{:04}{}", stem, part + 1, extensions);
-    return part == 0 ? key : fmt::format("{}-part-{}{}", stem, part, extensions);
+    return part == 0 ? path : fmt::format("{}-part-{}{}", stem, part, extensions);
   }
 
   /// Rows to sort out in one go: enough that each partition gets some, few enough to come through in a moment.

@@ -6,21 +6,13 @@
 #include <mutex>
 
 #include "component/columns.h"
+#include "connectors/files/drops.h"
 #include "connectors/files/files.h"
 #include "connectors/files/input_file.h"
 #include "connectors/files/settings.h"
+#include "connectors/files/source_config.h"
 
 namespace trommel {
-
-/// Packing, and to be found out.
-enum class Unpack { none, gzip, zip, zstd, bzip2, xz, lz4, automatic };
-static_assert(static_cast<int>(Unpack::lz4) == static_cast<int>(Packing::lz4));
-template <>
-struct EnumNames<Unpack> {
-  static constexpr EnumName<Unpack> list[] = {
-      {"auto", Unpack::automatic}, {"none", Unpack::none},   {"gzip", Unpack::gzip}, {"zip", Unpack::zip},
-      {"zstd", Unpack::zstd},      {"bzip2", Unpack::bzip2}, {"xz", Unpack::xz},     {"lz4", Unpack::lz4}};
-};
 
 namespace {
 
@@ -29,30 +21,6 @@ constexpr size_t sampled_lightly_max = 1000;  ///< then so many by their first b
 constexpr SampleSize light_sample = {64 << 10, 64 << 10, 2, 32 << 10};
 constexpr int content_is_clear = 80;  ///< from this certainty on the bytes decide and not the extension
 constexpr size_t notes_max = 20;
-
-struct FilesConfig {
-  std::vector<std::string> path;
-  std::optional<std::string> format;
-  Unpack compression = Unpack::automatic;
-
-  static const Spec<FilesConfig>& spec() {
-    static const auto spec =
-        Spec<FilesConfig>("files", "Reads files of any known format, packed or not")
-            .field("path", &FilesConfig::path,
-                   "files to read: `*`, `?`, `[a-z]`, `{a,b}` and `**` match many, `a.zip!b.csv` names a file in an "
-                   "archive, `-` is standard input",
-                   {.example = "input/**/*.csv", .required = true})
-            .field("format", &FilesConfig::format,
-                   "what the files hold; left out: what their bytes and then their names say", {.example = "csv"})
-            .field("compression", &FilesConfig::compression, "how the files are packed; auto goes by their first bytes")
-            .scalar_is("path");
-    return spec;
-  }
-  std::optional<Packing> packing() const {
-    if (compression != Unpack::automatic) return static_cast<Packing>(compression);
-    return std::nullopt;
-  }
-};
 
 std::string extension_of(const std::string& name) {
   std::string file = name_of(name.substr(name.rfind('!') + 1));
@@ -94,10 +62,12 @@ class FilesSource : public Source {
         env_(*context.env),
         folder_(context.folder),
         spool_folder_(context.state_folder + "/input"),
-        block_bytes_(context.memory.block) {}
+        block_bytes_(context.memory.block),
+        drops_(config_, {&env_, folder_, name_of(context.state_folder), context.epoch_hint}) {}
 
   Result<> bind(Problems& problems) {
     if (config_.format && kind_named(*config_.format) == nullptr) return unknown_format(problems);
+    if (config_.watch && contract_) return bind_without_files(problems);
     TRY(scan());
     const std::vector<std::string> chosen = chosen_for_sampling();
     std::vector<const SpecInfo*> specs;
@@ -113,12 +83,14 @@ class FilesSource : public Source {
       TRY(look(known_.at(id), problems));
       if (!problems.empty()) return {};
     }
-    return unify();
+    TRY(unify());
+    if (config_.watch) forget_files();
+    return {};
   }
 
   Result<std::vector<Split>> discover() override {
     const std::lock_guard lock(mutex_);
-    TRY(scan());
+    TRY(config_.watch ? look_for_drops() : scan());
     std::vector<Split> out;
     for (const std::string& id : order_) out.push_back(known_.at(id).input.split);
     return out;
@@ -132,6 +104,7 @@ class FilesSource : public Source {
                             "put it back, or start again with --reset");
     }
     Known& known = found->second;
+    if (known.input.broken) return tl::unexpected(*known.input.broken);
     TRY(look_late(known));
     std::unique_ptr<InputStream> stream;
     std::shared_ptr<RandomFile> random;
@@ -145,11 +118,31 @@ class FilesSource : public Source {
     return std::make_unique<WatchedReader>(env_, known.input, std::move(reader));
   }
 
-  /// Files stay where they are; taking them away (`after: delete`, `after: move`) would be done here.
-  Result<> durable(const Split&, Position, bool) override { return {}; }
+  Result<> durable(std::span<const Delivered> delivered) override {
+    const std::lock_guard lock(mutex_);
+    TRY(drops_.durable(delivered, finder()));
+    if (!config_.watch) return {};
+    for (const Delivered& one : delivered) {
+      if (one.ended) known_.erase(one.split.id);
+    }
+    return {};
+  }
+  void release(std::span<const Split> splits) override {
+    const std::lock_guard lock(mutex_);
+    if (!config_.watch) return;
+    drops_.release(splits, finder());
+    for (const Split& split : splits) known_.erase(split.id);
+  }
+  bool endless() const override { return config_.watch; }
+  bool expects_more() const override { return drops_.expects_more(); }
+  bool refuses_whole() const override { return config_.rejects.whole_file.has_value(); }
+  int64_t remembers_content_us() const override {
+    return config_.same_content == SameContent::skip ? config_.remember.us : 0;
+  }
+  std::vector<std::string> news() override { return drops_.news(); }
 
   Schema schema() const override { return rows_; }
-  bool guessed() const override { return !contract_; }
+  bool guessed() const override { return !contract_ && !config_.watch; }
 
   Result<> widen(std::span<const Misfit> misfits) override {
     const std::lock_guard lock(mutex_);
@@ -237,6 +230,41 @@ class FilesSource : public Source {
     problems.add(node ? node->place : settings_.place, "unknown format `" + *config_.format + "`",
                  near.empty() ? "known here: " + joined(names, ", ") : "did you mean `" + near + "`?");
     return {};
+  }
+
+  /// A contract says which columns will come, before there is any file.
+  Result<> bind_without_files(Problems& problems) {
+    std::vector<const SpecInfo*> specs;
+    for (const FormatKind& kind : formats_) {
+      if (!config_.format || *config_.format == kind.name) specs.push_back(kind.spec);
+    }
+    if (settings_.is_map())
+      check_spec_keys(merged_spec(FilesConfig::spec().info(), specs), settings_, "files", problems);
+    return problems.empty() ? unify() : Result<>{};
+  }
+
+  /// What the types were guessed from has not been taken yet.
+  void forget_files() {
+    known_.clear();
+    order_.clear();
+  }
+
+  Result<> look_for_drops() {
+    ASSIGN(auto found, drops_.look());
+    order_.clear();
+    for (InputFile& input : found) {
+      const std::string id = input.split.id;
+      order_.push_back(id);
+      known_.try_emplace(id, Known{std::move(input), nullptr, nullptr, true});
+    }
+    return {};
+  }
+
+  Drops::Find finder() const {
+    return [this](const std::string& id) -> const InputFile* {
+      const auto found = known_.find(id);
+      return found == known_.end() ? nullptr : &found->second.input;
+    };
   }
 
   /// Looks for files; those known already stay as they are.
@@ -348,6 +376,8 @@ class FilesSource : public Source {
   /// A file that was not looked at when the pipeline was bound must fit what was found out then.
   Result<> look_late(Known& known) {
     if (known.format) return {};
+    if (refuses_whole() && known.input.split.size == 0)
+      return data_error(known.input.split.name, "the file is empty: there is not even a header");
     Problems problems;
     TRY(look(known, problems));
     const std::string& name = known.input.split.name;
@@ -399,6 +429,7 @@ class FilesSource : public Source {
   const std::string folder_;
   const std::string spool_folder_;
   const int64_t block_bytes_;
+  Drops drops_;
   std::mutex mutex_;  ///< lanes open splits at the same time
   std::map<std::string, std::vector<InputFile>> pipes_;
   std::map<std::string, Known> known_;

@@ -34,12 +34,6 @@ bool is_pipe(const FileInfo& file) {
          file.path.starts_with("/proc/self/fd/");
 }
 
-/// As the user would name it: from the pipeline's folder on where it lies there.
-std::string shown_name(const std::string& path, const std::string& folder) {
-  const std::string prefix = folder.ends_with('/') ? folder : folder + "/";
-  return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
-}
-
 Result<std::vector<InputFile>> members_of(const InputFile& archive, const std::shared_ptr<RandomFile>& file,
                                           const std::string& wanted) {
   const std::string& name = archive.split.name;
@@ -88,7 +82,7 @@ Result<std::vector<InputFile>> file_inputs(const FindInputs& where, const FileIn
   if (is_pipe(file)) return pipe_input(where, file);
   InputFile input;
   input.file = file;
-  input.split.name = shown_name(file.path, where.folder);
+  input.split.name = input.split.unit = shown_path(file.path, where.folder);
   ASSIGN(std::shared_ptr<RandomFile> bytes, where.env->open_random(file.path));
   ASSIGN(const Ends ends, look_at_ends(*bytes));
   input.packing = where.packing.value_or(ends.packing);
@@ -127,6 +121,15 @@ Packing packing_of(Bytes head) {
     if (mark == "1AY&SY" || mark == "\x17\x72\x45\x38\x50\x90") return Packing::bzip2;
   }
   return Packing::plain;
+}
+
+std::string shown_path(const std::string& path, const std::string& folder) {
+  const std::string prefix = folder.ends_with('/') ? folder : folder + "/";
+  return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
+}
+
+Result<std::vector<InputFile>> look_into(const FindInputs& where, const FileInfo& file) {
+  return file_inputs(where, file, "");
 }
 
 Result<std::vector<InputFile>> find_inputs(const FindInputs& where, const std::string& pattern) {

@@ -22,7 +22,8 @@ struct InputFile {
   Packing packing = Packing::plain;
   std::optional<ZipMember> member;  ///< of a zip archive
   std::shared_ptr<Pipe> pipe;       ///< standard input and the like
-  Split split;  ///< id: name, size, time and content; so the same file is the same split in each run
+  Split split;                  ///< id: name, size, time and content; so the same file is the same split in each run
+  std::optional<Error> broken;  ///< why it cannot even be looked at
 };
 
 struct FindInputs {
@@ -37,6 +38,11 @@ struct FindInputs {
 /// Every file behind a pattern, ordered by path. `archive.zip!*.csv` names members of an archive, `-` is standard
 /// input. No match is an empty list.
 Result<std::vector<InputFile>> find_inputs(const FindInputs& where, const std::string& pattern);
+
+/// The splits of one file: itself, or the members of an archive. A file that is part of one unit has its path as unit.
+Result<std::vector<InputFile>> look_into(const FindInputs& where, const FileInfo& file);
+/// As the user would name it: from the pipeline's folder on where it lies there.
+std::string shown_path(const std::string& path, const std::string& folder);
 
 /// Unpacked bytes from `at` on.
 Result<std::unique_ptr<InputStream>> open_input(Env& env, const InputFile& input, int64_t at);

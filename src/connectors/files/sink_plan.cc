@@ -280,12 +280,14 @@ class SinkBinder {
     plan_.threads = context_.lanes;
     plan_.env = context_.env;
     plan_.spill_folder = context_.state_folder + "/partitions/" + name_;
-    const bool many = !plan_.partition_columns.empty() || plan_.path.find(source_stem) != std::string::npos;
+    plan_.by_input = plan_.path.find(source_stem) != std::string::npos;
+    const bool many = !plan_.partition_columns.empty() || plan_.by_input;
     plan_.open_max = many ? static_cast<size_t>(config_.open_files) : 1;
     BoundSink out;
     out.if_exists = config_.if_exists;
     out.target = config_.path;
     out.owns = {plan_.path};
+    out.by_input = plan_.by_input;
     const char* packed = plan_.packing == Packing::gzip ? ", gzip" : plan_.packing == Packing::zstd ? ", zstd" : "";
     out.notes.push_back(plan_.encoder.name + packed + (plan_.is_folder ? " files in a folder" : ""));
     return {std::move(plan_), std::move(out)};

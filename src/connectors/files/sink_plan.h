@@ -25,6 +25,7 @@ struct SinkPlan {
   std::vector<int> partition_columns;
   std::vector<int> written_columns;
   Schema written;
+  bool by_input = false;  ///< a file for each input
   size_t open_max = 1;
   Packing packing = Packing::plain;
   int pack_level = 3;
