@@ -133,6 +133,8 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   target.options.memory_bytes = std::max(memory_min, context.memory.sql / 2);
   target.options.spill_folder = context.state_folder.empty() ? "" : join_path(context.state_folder, "store_spill");
   target.options.spill_bytes = context.memory.sql_spill;
+  // Rows are inserted in their order, some thousands at a time: handing these to threads takes longer than doing them.
+  if (config.write == TableWrite::append || config.write == TableWrite::replace) target.options.threads = 1;
   target.table = config.table;
   target.write = config.write;
   target.pipeline = settings.pipeline;
