@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test demo venv reference lint format format-check asan tsan soak bench clean
+.PHONY: help deps build debug install package package-test test demo demo-students venv reference lint format format-check asan tsan soak bench bench-small clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: build venv ## Build, then run every test
 demo: TARGET = trommel
 demo: build ## Run examples/flights on real data
 	@examples/flights/demo
+
+demo-students: TARGET = trommel
+demo-students: build ## Run examples/students: files are dropped while it runs
+	@examples/students/demo
 
 reference: build ## Write docs/reference from the components' own descriptions
 	@rm -rf docs/reference
@@ -73,6 +77,11 @@ bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python
 	scripts/venv bench-venv requirements/bench.txt
 	$(TROMMEL_CACHE)/bench-venv/bin/python bench/run.py
+
+bench-small: build ## Race pandas and Polars on a folder of small files
+	@scripts/system_packages python
+	scripts/venv bench-venv requirements/bench.txt
+	$(TROMMEL_CACHE)/bench-venv/bin/python bench/small_files.py
 
 PREFIX ?= /usr/local
 install: TARGET = trommel
