@@ -111,7 +111,6 @@ const Spec<CommitText>& CommitText::spec() {
           .check([](const CommitText& text, const Node& node, Problems& problems) {
             if (text.rows < 1) problems.add(node.find("rows")->place, "`rows` must be at least 1");
             if (text.bytes.bytes < 1) problems.add(node.find("bytes")->place, "`bytes` must be at least 1B");
-            if (text.every.us < 0) problems.add(node.find("every")->place, "`every` cannot be negative");
           });
   return spec;
 }

@@ -103,8 +103,9 @@ def test_each_member_of_a_zip_is_a_file_of_its_own(trommel, tmp_path):
     trommel("run", "p.yaml")
     assert rows(tmp_path / "out.parquet") == [(1, "top"), (2, "a"), (3, "deep"), (4, "blank"), (5, "größe"), (6, "last")]
     made = {path.name for path in (tmp_path / "each").iterdir()}
-    assert made == {"top.csv", "same.csv", "name with blanks.csv", "größe.csv", "packed.csv"}
-    assert (tmp_path / "each/same.csv").read_text() == "id,name\n2,a\n3,deep\n"
+    assert made == {"top.csv", "same.csv", "same-2.csv", "name with blanks.csv", "größe.csv", "packed.csv"}
+    assert (tmp_path / "each/same.csv").read_text() == "id,name\n2,a\n"
+    assert (tmp_path / "each/same-2.csv").read_text() == "id,name\n3,deep\n"
 
 
 def test_members_can_be_named_by_patterns(trommel, tmp_path):
