@@ -1,14 +1,13 @@
 #include "batch/batch.h"
 
+#include "batch/compute.h"
 #include "batch/memory.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
-#include <arrow/compute/initialize.h>
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
 namespace trommel {
 
@@ -57,8 +56,7 @@ Batch slice(const Batch& batch, int64_t offset, int64_t length) {
 Result<Batch> select(const Batch& batch, std::span<const int64_t> rows) {
   auto indices = std::make_shared<arrow::Int64Array>(static_cast<int64_t>(rows.size()),
                                                      arrow::Buffer::Wrap(rows.data(), rows.size()));
-  static std::once_flag once;
-  std::call_once(once, [] { (void)arrow::compute::Initialize(); });
+  TRY(compute_ready());
   auto taken = arrow::compute::Take(arrow::Datum(batch.rows), arrow::Datum(indices),
                                     arrow::compute::TakeOptions::NoBoundsCheck());
   if (!taken.ok()) return tl::unexpected(from_arrow(taken.status(), "taking rows out of a batch"));

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "batch/compute.h"
 #include "engine/attempt.h"
 #include "engine/budget.h"
 #include "engine/publish.h"
@@ -49,6 +50,7 @@ class Run {
 
  private:
   Result<> whole_run() {
+    TRY(compute_ready());  // before there are threads
     TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name)));
     TRY(publisher_.open());
     std::vector<std::string> damaged;

@@ -2,11 +2,12 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
-#include <arrow/compute/initialize.h>
 #include <fmt/format.h>
 #include <re2/re2.h>
 
 #include <algorithm>
+
+#include "batch/compute.h"
 
 namespace trommel {
 
@@ -16,8 +17,7 @@ constexpr size_t values_listed = 8;
 
 Result<std::shared_ptr<arrow::Array>> call(const char* function, std::vector<arrow::Datum> arguments,
                                            const arrow::compute::FunctionOptions* options = nullptr) {
-  static const arrow::Status ready = arrow::compute::Initialize();
-  if (!ready.ok()) return tl::unexpected(from_arrow(ready, "check"));
+  TRY(compute_ready());
   auto out = arrow::compute::CallFunction(function, arguments, options);
   if (!out.ok()) return tl::unexpected(from_arrow(out.status(), std::string("check: ") + function));
   return out->make_array();

@@ -2,7 +2,6 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
-#include <arrow/compute/initialize.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/bitmap_ops.h>
 
@@ -10,14 +9,15 @@
 #include <bit>
 #include <cstring>
 
+#include "batch/compute.h"
+
 namespace trommel {
 
 namespace {
 
 Result<ArrayPtr> call(const char* function, std::vector<arrow::Datum> arguments,
                       const arrow::compute::FunctionOptions* options = nullptr) {
-  static const arrow::Status ready = arrow::compute::Initialize();
-  if (!ready.ok()) return tl::unexpected(from_arrow(ready, "clean"));
+  TRY(compute_ready());
   auto out = arrow::compute::CallFunction(function, arguments, options);
   if (!out.ok()) return tl::unexpected(from_arrow(out.status(), std::string("clean: ") + function));
   return out->make_array();
