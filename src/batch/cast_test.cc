@@ -196,7 +196,7 @@ TEST_F(Cast, GoesIntoListsStructsAndMaps) {
   ASSERT_TRUE(lists.AppendNull().ok());
   const Column list = *lists.Finish();
   EXPECT_EQ(cast_column(list, typed("list<int32>"))->refused, std::vector<int64_t>{2});
-  EXPECT_EQ(cast(list->Slice(1), "list<int32>").substr(0, 11), "list<item: ");
+  EXPECT_EQ(cast(list->Slice(1), "list<int32>"), "[]|-|[4]|NULL");
   EXPECT_EQ(cast_column(list->Slice(1), typed("list<int32>"))->refused, std::vector<int64_t>{1});
   EXPECT_EQ(cast_column(list, typed("list<uuid>"))->refused, (std::vector<int64_t>{0, 2, 3}));
 
