@@ -81,3 +81,15 @@ def test_outliers_are_those_of_pandas(tmp_path):
         table = pq.read_table(folder / "out/rows.parquet")
         assert 0 < table.num_rows < len(rows)
         assert table.column("x").to_pylist() == x[kept].tolist()
+
+
+def test_figures_are_compared_with_the_last_run(tmp_path):
+    pipeline(tmp_path, "{ check: { whole: { row_count: { change: 20% } } } }")
+    put(tmp_path, "1.csv", [(i, i) for i in range(100)])
+    assert golden.run(tmp_path).returncode == 0
+    put(tmp_path, "2.csv", [(i, i) for i in range(50)])
+    done = golden.run(tmp_path)
+    assert done.returncode == 1
+    assert "row_count is 50 and was 100 in the last run: it changed by -50%, at most 20% was expected" in " ".join(done.stderr.split())
+    put(tmp_path, "2.csv", [(i, i) for i in range(110)])
+    assert golden.run(tmp_path).returncode == 0
