@@ -5,17 +5,13 @@
 #include <algorithm>
 
 #include "base/json.h"
-
-#define XXH_INLINE_ALL
-#include "xxhash.h"
+#include "engine/checksum.h"
 
 namespace trommel {
 namespace {
 
 constexpr int kFormat = 2;
 constexpr size_t kKept = 3;
-
-std::string checksum_of(std::string_view text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
 
 Json to_json(const PreparedFile& file) {
   return {{"sink", file.sink}, {"temporary", file.temporary}, {"final", file.final_path},
@@ -182,10 +178,9 @@ void take_line(const Json& line, StateFolder::Taken& out) {
   if (line.contains("epoch_done")) {
     out.last_epoch = std::max(out.last_epoch, line.value("epoch_done", Epoch{0}));
   } else if (line.contains("content")) {
-    out.contents[StateFolder::taken_key(line.value("source", ""), line.value("content", ""))] =
-        line.value("at_us", int64_t{0});
+    out.contents[split_key(line.value("source", ""), line.value("content", ""))] = line.value("at_us", int64_t{0});
   } else {
-    out.keys.insert(StateFolder::taken_key(line.value("source", ""), line.value("id", "")));
+    out.keys.insert(split_key(line.value("source", ""), line.value("id", "")));
   }
 }
 
@@ -222,13 +217,13 @@ Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us,
   };
   for (const TakenInput& input : checkpoint.taken) {
     if (input.split.remember) {
-      Json line = taken_line(taken_key(input.split.source, input.split.id), input.split.name);
+      Json line = taken_line(split_key(input.split), input.split.name);
       line["size"] = input.split.size;
       line["epoch"] = checkpoint.epoch;
       add(line);
     }
     if (!input.split.content.empty() && input.how == Delivered::How::taken)
-      add(content_line(taken_key(input.split.source, input.split.content), now_us));
+      add(content_line(split_key(input.split.source, input.split.content), now_us));
   }
   add({{"epoch_done", checkpoint.epoch}, {"at_us", now_us}});
   ASSIGN(auto file, env_.append_to(path));

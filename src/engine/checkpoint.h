@@ -17,6 +17,7 @@
 #include "component/source.h"
 #include "engine/balance.h"
 #include "engine/output_files.h"
+#include "engine/split_key.h"
 #include "engine/spool.h"
 #include "engine/transform_state.h"
 
@@ -61,15 +62,13 @@ class StateFolder {
   /// The newest that can be read; nothing when there is none. Damaged newer ones are named in `damaged`.
   Result<std::optional<Checkpoint>> newest(std::vector<std::string>& damaged);
 
-  /// Inputs taken before, `source` and id joined by a newline; contents taken, likewise, and when; and the last epoch
-  /// that is in every sink.
+  /// Inputs taken before, by split_key; contents taken, likewise, and when; and the last epoch that is in every sink.
   struct Taken {
     std::set<std::string> keys;
     std::map<std::string, int64_t> contents;  ///< microseconds since 1970
     Epoch last_epoch = 0;
     int64_t lines = 0;  ///< of the file
   };
-  static std::string taken_key(const std::string& source, const std::string& id) { return source + "\n" + id; }
   Result<Taken> taken();
   /// Marks the epoch as done, in the file and in `taken`.
   Result<> append_taken(const Checkpoint& checkpoint, int64_t now_us, Taken& taken);

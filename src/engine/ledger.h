@@ -11,6 +11,7 @@
 
 #include "component/outlet.h"
 #include "engine/balance.h"
+#include "engine/split_key.h"
 
 namespace trommel {
 
@@ -64,11 +65,11 @@ class Ledger {
   /// Rows of one input, for the log and for inputs that are refused as a whole.
   void add_input_rows(const Split& split, int64_t rows) {
     const std::lock_guard lock(mutex_);
-    input_rows_[split.source + "\n" + split.id] += rows;
+    input_rows_[split_key(split)] += rows;
   }
   int64_t input_rows(const Split& split) {
     const std::lock_guard lock(mutex_);
-    const auto found = input_rows_.find(split.source + "\n" + split.id);
+    const auto found = input_rows_.find(split_key(split));
     return found == input_rows_.end() ? 0 : found->second;
   }
 

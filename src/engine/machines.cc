@@ -36,7 +36,7 @@ class ReaderMachine final : public Machine {
       next_input();
     } else if (attempt_.limits.within_splits && closes()) {
       attempt_.ledger.add_progress({inputs_[next_].split, piece->next, false});
-      attempt_.carried->readers[Carried::key(*inputs_[next_].split)] = std::move(reader_);
+      attempt_.carried->readers[split_key(*inputs_[next_].split)] = std::move(reader_);
       return finish();
     }
     return Step::progress;
@@ -47,7 +47,7 @@ class ReaderMachine final : public Machine {
     consumed_ = 0;
     if (attempt_.carried != nullptr) {
       auto& kept = attempt_.carried->readers;
-      if (const auto found = kept.find(Carried::key(*inputs_[next_].split)); found != kept.end()) {
+      if (const auto found = kept.find(split_key(*inputs_[next_].split)); found != kept.end()) {
         reader_ = std::move(found->second);
         kept.erase(found);
         consumed_ = std::max<int64_t>(reader_->consumed(), 0);
@@ -386,7 +386,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   /// An input with a reject is refused as a whole, where its source says so.
   void note_input(const Reject& reject) {
     if (reject.split_id.empty() || !refuses_whole(reject.source)) return;
-    RefusedInput& input = faulty_[reject.source + "\n" + reject.split_id];
+    RefusedInput& input = faulty_[split_key(reject.source, reject.split_id)];
     ++input.reasons[reject.code];
     if (input.rejects.size() < kRefusedRejects) input.rejects.push_back(reject);
   }
@@ -400,10 +400,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   Result<> write_refused(const RefusedInput& input) {
     int64_t left = input.rows;
     for (Reject reject : input.rejects) {
-      if (left > 0)
-        reject.rows = 1;
-      else
-        reject.rows = 0;
+      reject.rows = left > 0 ? 1 : 0;
       left -= reject.rows;
       TRY(write(reject));
     }

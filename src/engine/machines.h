@@ -40,9 +40,8 @@ struct RefusedInput {
 
 /// What stays from one epoch of a run to the next.
 struct Carried {
-  std::map<std::string, std::unique_ptr<Reader>> readers;  ///< opened, by source and split id joined by a newline
+  std::map<std::string, std::unique_ptr<Reader>> readers;  ///< opened, by split_key
   Instances transforms;
-  static std::string key(const Split& split) { return split.source + "\n" + split.id; }
 };
 
 /// What the machines of one attempt share.

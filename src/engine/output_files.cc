@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#define XXH_INLINE_ALL
-#include "xxhash.h"
+#include "base/numbered_path.h"
+#include "engine/checksum.h"
 
 namespace trommel {
 namespace {
@@ -21,15 +21,11 @@ std::string existing_folder(Env& env, std::string folder) {
 /// `out/a.parquet` -> `out/a-2.parquet`, ...: the first that is neither there (unless that one is to be replaced) nor
 /// taken by this epoch: two inputs of one name lose nothing.
 std::string numbered(Env& env, const std::string& path, std::set<std::string>& taken, bool replace) {
-  const std::string folder = folder_of(path), name = name_of(path);
-  const size_t dot = name.find('.', 1);
-  const std::string stem = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
-  for (int64_t number = 1;; ++number) {
-    const std::string candidate = number == 1 ? path : fmt::format("{}/{}-{}{}", folder, stem, number, extension);
-    if (taken.contains(candidate) || (!replace && env.exists(candidate))) continue;
-    taken.insert(candidate);
-    return candidate;
-  }
+  std::string name = first_numbered(path, [&](const std::string& candidate) {
+    return !taken.contains(candidate) && (replace || !env.exists(candidate));
+  });
+  taken.insert(name);
+  return name;
 }
 
 }  // namespace
@@ -37,20 +33,17 @@ std::string numbered(Env& env, const std::string& path, std::set<std::string>& t
 class TemporaryFiles::File final : public OutputFile {
  public:
   File(TemporaryFiles& owner, std::unique_ptr<OutputStream> stream, PreparedFile file)
-      : owner_(owner), stream_(std::move(stream)), file_(std::move(file)), hash_(XXH3_createState()) {
-    XXH3_64bits_reset(hash_);
-  }
-  ~File() override { XXH3_freeState(hash_); }
+      : owner_(owner), stream_(std::move(stream)), file_(std::move(file)) {}
 
   Result<> append(Bytes bytes) override {
-    XXH3_64bits_update(hash_, bytes.data(), bytes.size());
+    checksum_.update(bytes);
     file_.size += static_cast<int64_t>(bytes.size());
     return stream_->append(bytes);
   }
   Result<> sync() override { return stream_->sync(); }
   Result<> close() override {
     TRY(stream_->close());
-    file_.checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash_));
+    file_.checksum = checksum_.text();
     owner_.closed_.push_back(file_);
     --owner_.open_;
     return {};
@@ -62,7 +55,7 @@ class TemporaryFiles::File final : public OutputFile {
   TemporaryFiles& owner_;
   std::unique_ptr<OutputStream> stream_;
   PreparedFile file_;
-  XXH3_state_t* hash_;
+  Checksum checksum_;
 };
 
 Result<std::unique_ptr<OutputFile>> TemporaryFiles::create(const std::string& path) {

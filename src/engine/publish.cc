@@ -18,7 +18,7 @@ Result<> Publisher::open() {
 
 bool Publisher::knows_content(const Split& split, int64_t remembered_us) const {
   if (remembered_us == 0 || split.content.empty()) return false;
-  const auto found = taken_.contents.find(StateFolder::taken_key(split.source, split.content));
+  const auto found = taken_.contents.find(split_key(split.source, split.content));
   return found != taken_.contents.end() && env_.now_us() - found->second < remembered_us;
 }
 

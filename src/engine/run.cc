@@ -18,8 +18,6 @@ namespace {
 
 constexpr int64_t kNap = 20'000;  // microseconds between two looks for something new
 
-std::string key_of(const Split& split) { return StateFolder::taken_key(split.source, split.id); }
-
 class Run {
  public:
   Run(const Pipeline& pipeline, const Components& components, Env& env, const RunOptions& options, Problems& problems)
@@ -69,7 +67,7 @@ class Run {
   /// Where the last epoch left off.
   void remember(const Checkpoint& last) {
     states_.set(last.state);
-    for (const OpenInput& input : last.open) open_at_[key_of(input.split)] = input.at;
+    for (const OpenInput& input : last.open) open_at_[split_key(input.split)] = input.at;
   }
 
   Result<> plan(const BoundSources& bound) {
@@ -103,7 +101,7 @@ class Run {
       for (const Split& split : found) {
         auto own = std::make_shared<Split>(split);
         own->source = node.name;
-        const std::string key = key_of(*own);
+        const std::string key = split_key(*own);
         if (publisher_.taken().keys.contains(key) || !known_.insert(key).second) continue;
         const auto at = open_at_.find(key);
         pending_.push_back({std::move(own), at == open_at_.end() ? 0 : at->second});
@@ -118,7 +116,7 @@ class Run {
     std::vector<Input> left;
     for (Input& input : pending_) {
       const Source& source = *bound_.at(input.split->source);
-      const std::string content = StateFolder::taken_key(input.split->source, input.split->content);
+      const std::string content = split_key(input.split->source, input.split->content);
       const bool matters = source.remembers_content_us() > 0 && !input.split->content.empty() && input.from == 0;
       if (matters && (publisher_.knows_content(*input.split, source.remembers_content_us()) || now.contains(content))) {
         say(fmt::format("skipped {}: the same content was taken before", input.split->name));
@@ -200,7 +198,7 @@ class Run {
     for (const auto& [name, source] : bound_) {
       std::vector<Split> splits;
       for (const Input& input : pending_) {
-        if (input.split->source == name && !open_at_.contains(key_of(*input.split))) splits.push_back(*input.split);
+        if (input.split->source == name && !open_at_.contains(split_key(*input.split))) splits.push_back(*input.split);
       }
       if (!splits.empty()) source->release(splits);
     }
@@ -264,30 +262,30 @@ class Run {
     if (faults.empty() && result.faulty.empty()) return false;
     for (const auto& fault : faults) {
       if (bound_.at(fault.split->source)->refuses_whole())
-        result.faulty[key_of(*fault.split)].rejects = {unreadable(fault)};
+        result.faulty[split_key(*fault.split)].rejects = {unreadable(fault)};
     }
     std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
-    for (const auto& progress : ledger.progress()) begun.insert(key_of(*progress.split));
-    const auto unit = [](const Split& split) { return StateFolder::taken_key(split.source, split.unit_id()); };
+    for (const auto& progress : ledger.progress()) begun.insert(split_key(*progress.split));
+    const auto unit = [](const Split& split) { return split_key(split.source, split.unit_id()); };
     for (const auto& fault : faults) {
-      begun.insert(key_of(*fault.split));
+      begun.insert(split_key(*fault.split));
       if (bound_.at(fault.split->source)->refuses_whole()) continue;
       later.insert(unit(*fault.split));
       warn(fmt::format("{}: left for later: {}", fault.split->name, fault.error.text()));
     }
     for (const Input& input : inputs) {
-      if (result.faulty.contains(key_of(*input.split))) bad.insert(unit(*input.split));
+      if (result.faulty.contains(split_key(*input.split))) bad.insert(unit(*input.split));
     }
     std::vector<Input> left;
     for (const Input& input : inputs) {
       if (later.contains(unit(*input.split))) {
         set_aside(*input.split);
       } else if (bad.contains(unit(*input.split))) {
-        RefusedInput whole = std::move(result.faulty[key_of(*input.split)]);
+        RefusedInput whole = std::move(result.faulty[split_key(*input.split)]);
         whole.split = input.split;
         whole.rows = ledger.input_rows(*input.split);
         refused.push_back(std::move(whole));
-      } else if (begun.contains(key_of(*input.split))) {
+      } else if (begun.contains(split_key(*input.split))) {
         left.push_back(input);
       }
     }
@@ -308,8 +306,8 @@ class Run {
   }
 
   void set_aside(const Split& split) {
-    std::erase_if(pending_, [&](const Input& input) { return key_of(*input.split) == key_of(split); });
-    known_.erase(key_of(split));
+    std::erase_if(pending_, [&](const Input& input) { return split_key(*input.split) == split_key(split); });
+    known_.erase(split_key(split));
     bound_.at(split.source)->release({&split, 1});
   }
 
@@ -468,14 +466,14 @@ class Run {
     report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
     std::set<std::string> gone;
     for (const TakenInput& input : checkpoint.taken) {
-      gone.insert(key_of(input.split));
-      known_.erase(key_of(input.split));
-      open_at_.erase(key_of(input.split));
+      gone.insert(split_key(input.split));
+      known_.erase(split_key(input.split));
+      open_at_.erase(split_key(input.split));
     }
-    for (const OpenInput& input : checkpoint.open) open_at_[key_of(input.split)] = input.at;
-    std::erase_if(pending_, [&](const Input& input) { return gone.contains(key_of(*input.split)); });
+    for (const OpenInput& input : checkpoint.open) open_at_[split_key(input.split)] = input.at;
+    std::erase_if(pending_, [&](const Input& input) { return gone.contains(split_key(*input.split)); });
     for (Input& input : pending_) {
-      if (const auto at = open_at_.find(key_of(*input.split)); at != open_at_.end()) input.from = at->second;
+      if (const auto at = open_at_.find(split_key(*input.split)); at != open_at_.end()) input.from = at->second;
     }
   }
 

@@ -8,9 +8,7 @@
 
 #include "batch/arrow_io.h"
 #include "batch/gather.h"
-
-#define XXH_INLINE_ALL
-#include "xxhash.h"
+#include "engine/checksum.h"
 
 namespace trommel {
 namespace {
@@ -21,23 +19,20 @@ constexpr int64_t bytes_a_write = 1 << 20;
 /// Passes bytes on, and remembers how many and their hash.
 class HashedStream final : public OutputStream {
  public:
-  explicit HashedStream(std::unique_ptr<OutputStream> stream) : stream_(std::move(stream)), hash_(XXH3_createState()) {
-    XXH3_64bits_reset(hash_);
-  }
-  ~HashedStream() override { XXH3_freeState(hash_); }
+  explicit HashedStream(std::unique_ptr<OutputStream> stream) : stream_(std::move(stream)) {}
   Result<> append(Bytes bytes) override {
-    XXH3_64bits_update(hash_, bytes.data(), bytes.size());
+    checksum_.update(bytes);
     size_ += static_cast<int64_t>(bytes.size());
     return stream_->append(bytes);
   }
   Result<> sync() override { return stream_->sync(); }
   Result<> close() override { return stream_->close(); }
   int64_t size() const { return size_; }
-  std::string checksum() const { return fmt::format("{:016x}", XXH3_64bits_digest(hash_)); }
+  std::string checksum() const { return checksum_.text(); }
 
  private:
   std::unique_ptr<OutputStream> stream_;
-  XXH3_state_t* hash_;
+  Checksum checksum_;
   int64_t size_ = 0;
 };
 
@@ -108,17 +103,15 @@ class IpcSegment final : public Segment {
 };
 
 Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
-  XXH3_state_t* hash = XXH3_createState();
-  XXH3_64bits_reset(hash);
+  Checksum read;
   std::vector<uint8_t> buffer(1 << 20);
   for (int64_t at = 0;;) {
     const auto got = file.read_at(at, buffer);
     if (!got || *got == 0) break;
-    XXH3_64bits_update(hash, buffer.data(), *got);
+    read.update(Bytes(buffer).first(*got));
     at += static_cast<int64_t>(*got);
   }
-  const std::string checksum = fmt::format("{:016x}", XXH3_64bits_digest(hash));
-  XXH3_freeState(hash);
+  const std::string checksum = read.text();
   if (file.size() != segment.size || checksum != segment.checksum) {
     return external_error(segment.path, fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}",
                                                     file.size(), checksum, segment.size, segment.checksum));

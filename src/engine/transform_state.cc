@@ -6,8 +6,7 @@
 #include <cstring>
 #include <map>
 
-#define XXH_INLINE_ALL
-#include "xxhash.h"
+#include "engine/checksum.h"
 
 namespace trommel {
 namespace {
@@ -35,10 +34,6 @@ void put_record(std::string& out, bool put, std::string_view node, std::string_v
   put_text(out, node);
   put_text(out, key);
   put_text(out, value);
-}
-
-std::string checksum_of(std::string_view bytes) {
-  return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
 }
 
 using Everything = std::map<std::pair<std::string, std::string>, std::string>;

@@ -1,23 +1,15 @@
 #include "connectors/files/put_away.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 #include <vector>
+
+#include "base/numbered_path.h"
 
 namespace trommel {
 namespace {
 
-/// `a.csv`, `a-2.csv`, ...: the first that is not there.
 std::string free_path(Env& env, const std::string& folder, const std::string& name) {
-  const std::string path = join_path(folder, name);
-  const std::string file = name_of(path);
-  const size_t dot = file.find('.', 1);
-  const std::string stem = file.substr(0, dot), rest = dot == std::string::npos ? "" : file.substr(dot);
-  for (int64_t number = 1;; ++number) {
-    std::string candidate = number == 1 ? path : fmt::format("{}/{}-{}{}", folder_of(path), stem, number, rest);
-    if (!env.exists(candidate)) return candidate;
-  }
+  return first_numbered(join_path(folder, name), [&](const std::string& path) { return !env.exists(path); });
 }
 
 Result<> copy_durably(Env& env, const std::string& from, const std::string& to) {
