@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "batch/text_value.h"
+#include "batch/time_unit.h"
 #include "batch/types.h"
 
 namespace trommel {
@@ -35,20 +36,6 @@ bool is_real(const arrow::DataType& type) {
 }
 bool is_date(const arrow::DataType& type) { return type.id() == Id::DATE32 || type.id() == Id::DATE64; }
 bool is_time(const arrow::DataType& type) { return type.id() == Id::TIME32 || type.id() == Id::TIME64; }
-
-int64_t per_second(arrow::TimeUnit::type unit) {
-  switch (unit) {
-    case arrow::TimeUnit::SECOND:
-      return 1;
-    case arrow::TimeUnit::MILLI:
-      return 1'000;
-    case arrow::TimeUnit::MICRO:
-      return 1'000'000;
-    case arrow::TimeUnit::NANO:
-      return 1'000'000'000;
-  }
-  return 1;
-}
 
 template <class T>
 Result<T> unwrapped(arrow::Result<T> result) {

@@ -15,14 +15,6 @@ namespace {
 
 /// Rows that are converted at once, column by column: their text stays in the first caches.
 constexpr size_t kTile = 512;
-constexpr size_t kShownValue = 200;
-
-std::string shown(std::string_view value) {
-  if (value.size() <= kShownValue) return std::string(value);
-  size_t end = kShownValue;
-  while (end > 0 && (static_cast<uint8_t>(value[end]) & 0xC0) == 0x80) --end;
-  return std::string(value.substr(0, end)) + "…";
-}
 
 /// One block on its way.
 class Work {
@@ -204,6 +196,14 @@ class CsvDecoder : public Decoder {
 };
 
 }  // namespace
+
+std::string shown(std::string_view value) {
+  constexpr size_t most = 200;
+  if (value.size() <= most) return std::string(value);
+  size_t end = most;
+  while (end > 0 && (static_cast<uint8_t>(value[end]) & 0xC0) == 0x80) --end;
+  return std::string(value.substr(0, end)) + "…";
+}
 
 std::shared_ptr<const Decoder> make_decoder(DecodePlan plan) { return std::make_shared<CsvDecoder>(std::move(plan)); }
 

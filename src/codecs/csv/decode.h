@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "codecs/csv/columns.h"
@@ -22,6 +24,9 @@ struct DecodePlan {
 };
 
 std::shared_ptr<const Decoder> make_decoder(DecodePlan plan);
+
+/// A value as a reject shows it: its beginning, where it is long.
+std::string shown(std::string_view value);
 
 /// `bytes`, or a copy that has kPadding readable bytes behind it.
 Result<std::shared_ptr<arrow::Buffer>> padded(const std::shared_ptr<arrow::Buffer>& bytes);

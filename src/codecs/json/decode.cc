@@ -14,16 +14,7 @@ namespace trommel::json {
 
 namespace {
 
-constexpr size_t kShownValue = 200;
-
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-std::string shown(std::string_view value) {
-  if (value.size() <= kShownValue) return std::string(value);
-  size_t end = kShownValue;
-  while (end > 0 && (static_cast<uint8_t>(value[end]) & 0xC0) == 0x80) --end;
-  return std::string(value.substr(0, end)) + "…";
-}
 
 /// One block on its way.
 class Work {
@@ -113,11 +104,14 @@ class Work {
     } else if (cursor.failed()) {
       refuse(place.begin, place.end, cursor.code(), cursor.problem());
     } else if (!doubled_.empty()) {
-      refuse(place.begin, place.end, "json", fmt::format("the name {} stands there twice", shown(doubled_)), doubled_);
+      refuse(place.begin, place.end, "json", fmt::format("the name {} stands there twice", csv::shown(doubled_)),
+             doubled_);
     } else if (plan_.others == OtherNames::misfit) {
-      outlet.misfit(block_, {other_->first, shown(other_->second), block_.from + static_cast<Position>(place.begin)});
+      outlet.misfit(block_,
+                    {other_->first, csv::shown(other_->second), block_.from + static_cast<Position>(place.begin)});
     } else {
-      refuse(place.begin, place.end, "extra_column", "no column of that name", other_->first, shown(other_->second));
+      refuse(place.begin, place.end, "extra_column", "no column of that name", other_->first,
+             csv::shown(other_->second));
     }
   }
 
@@ -178,7 +172,7 @@ class Work {
     // Shown before the copy goes in which escapes were undone; objects and arrays as they were before that.
     for (const csv::Failure& failure : failures_) {
       const char first = data_[failure.field.begin];
-      failed_values_.push_back(shown(failure.field.in(first == '{' || first == '[' ? data_ : text.data())));
+      failed_values_.push_back(csv::shown(failure.field.in(first == '{' || first == '[' ? data_ : text.data())));
     }
     std::vector<Position> positions(begins_.size());
     for (size_t i = 0; i < begins_.size(); ++i) positions[i] = block_.from + static_cast<Position>(begins_[i]);

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <vector>
 
+#include "batch/time_unit.h"
+
 namespace trommel::text {
 
 namespace {
@@ -80,20 +82,6 @@ void append_time(int64_t of_day, int64_t per_second, std::string& out) {
     fraction /= 10;
   }
   out.append(decimals, static_cast<size_t>(digits) + 1);
-}
-
-int64_t per_second(arrow::TimeUnit::type unit) {
-  switch (unit) {
-    case arrow::TimeUnit::SECOND:
-      return 1;
-    case arrow::TimeUnit::MILLI:
-      return 1000;
-    case arrow::TimeUnit::MICRO:
-      return 1000000;
-    case arrow::TimeUnit::NANO:
-      return 1000000000;
-  }
-  return 1;
 }
 
 /// `digits` (with a sign, perhaps) divided by ten to the power of `scale`.

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "batch/time_unit.h"
 #include "batch/types.h"
 #include "transforms/check/outliers.h"
 
@@ -38,16 +39,7 @@ long double number_of(const arrow::Array& column, int64_t row) {
 long double per_second(const arrow::DataType& type) {
   if (type.id() == Id::DATE32) return 1.0L / 86400;
   if (type.id() == Id::DATE64) return 1000;
-  switch (static_cast<const arrow::TimestampType&>(type).unit()) {
-    case arrow::TimeUnit::SECOND:
-      return 1;
-    case arrow::TimeUnit::MILLI:
-      return 1e3L;
-    case arrow::TimeUnit::MICRO:
-      return 1e6L;
-    default:
-      return 1e9L;
-  }
+  return static_cast<long double>(trommel::per_second(static_cast<const arrow::TimestampType&>(type).unit()));
 }
 
 std::string shown(long double value) { return number_text(static_cast<double>(value)); }

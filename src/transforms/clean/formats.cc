@@ -8,6 +8,8 @@
 #include <chrono>
 #include <iterator>
 
+#include "batch/time_unit.h"
+
 namespace trommel {
 namespace {
 
@@ -215,22 +217,9 @@ Result<ArrayPtr> as_plain_numbers(const Text& texts, const ColumnFormat& format,
   return out;
 }
 
-int64_t per_second(const arrow::DataType& type) {
-  switch (static_cast<const arrow::TimestampType&>(type).unit()) {
-    case arrow::TimeUnit::SECOND:
-      return 1;
-    case arrow::TimeUnit::MILLI:
-      return 1'000;
-    case arrow::TimeUnit::MICRO:
-      return 1'000'000;
-    default:
-      return 1'000'000'000;
-  }
-}
-
 // In the unit of the column, or nothing where digits would be lost.
 std::optional<int64_t> in_units(const TimeFormat::Time& time, const arrow::DataType& type) {
-  const int64_t units = per_second(type), each = 1'000'000'000 / units;
+  const int64_t units = per_second(static_cast<const arrow::TimestampType&>(type).unit()), each = 1'000'000'000 / units;
   int64_t value = 0;
   if (time.nanoseconds % each != 0 || __builtin_mul_overflow(time.seconds, units, &value)) return std::nullopt;
   if (__builtin_add_overflow(value, time.nanoseconds / each, &value)) return std::nullopt;

@@ -5,12 +5,6 @@
 namespace trommel {
 namespace {
 
-std::string_view text_at(const arrow::Array& texts, int64_t row) {
-  if (texts.type_id() == arrow::Type::LARGE_STRING)
-    return static_cast<const arrow::LargeStringArray&>(texts).GetView(row);
-  return static_cast<const arrow::StringArray&>(texts).GetView(row);
-}
-
 Result<ArrayPtr> finished(arrow::StringBuilder& builder) {
   ArrayPtr out;
   if (const auto status = builder.Finish(&out); !status.ok()) return tl::unexpected(from_arrow(status, "clean"));

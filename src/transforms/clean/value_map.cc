@@ -6,12 +6,6 @@
 namespace trommel {
 namespace {
 
-std::string_view text_at(const arrow::Array& texts, int64_t row) {
-  if (texts.type_id() == arrow::Type::LARGE_STRING)
-    return static_cast<const arrow::LargeStringArray&>(texts).GetView(row);
-  return static_cast<const arrow::StringArray&>(texts).GetView(row);
-}
-
 template <class Builder>
 Result<ValueMap::Outcome> finish(Builder& builder, ValueMap::Outcome out) {
   if (const auto status = builder.Finish(&out.column); !status.ok())

@@ -182,6 +182,12 @@ Result<ArrayPtr> without(const ArrayPtr& column, const std::vector<int64_t>& dea
 
 }  // namespace
 
+std::string_view text_at(const arrow::Array& texts, int64_t row) {
+  if (texts.type_id() == arrow::Type::LARGE_STRING)
+    return static_cast<const arrow::LargeStringArray&>(texts).GetView(row);
+  return static_cast<const arrow::StringArray&>(texts).GetView(row);
+}
+
 bool is_text(const arrow::DataType& type) {
   return type.id() == arrow::Type::STRING || type.id() == arrow::Type::LARGE_STRING;
 }

@@ -18,6 +18,8 @@ enum class TextCase { lower, upper };
 enum class TextForm { nfc, nfkc };
 
 bool is_text(const arrow::DataType& type);
+/// A value of a text column.
+std::string_view text_at(const arrow::Array& texts, int64_t row);
 
 /// Without the blanks at both ends, as `trim_text` knows them.
 std::string_view trimmed(std::string_view text);
