@@ -59,8 +59,12 @@ Drops::Drops(const FilesConfig& config, Where where)
 
 Result<std::vector<InputFile>> Drops::look() {
   const int64_t started = env_.steady_us();
-  if (started < next_look_us_) return last_;
   std::vector<InputFile> found;
+  if (started < next_look_us_) {
+    for (const auto& [path, inputs] : seen_) found.insert(found.end(), inputs.begin(), inputs.end());
+    return found;
+  }
+  std::map<std::string, std::vector<InputFile>> seen;
   for (DropFolder& folder : folders_) {
     auto drops = folder.look(kAtOnce - std::min(kAtOnce, found.size()));
     if (!drops) {
@@ -70,10 +74,11 @@ Result<std::vector<InputFile>> Drops::look() {
     }
     for (const DropFolder::Drop& drop : *drops) {
       ASSIGN(auto inputs, inputs_of(folder, drop));
-      std::move(inputs.begin(), inputs.end(), std::back_inserter(found));
+      found.insert(found.end(), inputs.begin(), inputs.end());
+      seen[drop.file.path] = std::move(inputs);
     }
   }
-  last_ = found;
+  seen_ = std::move(seen);
   const int64_t now = env_.steady_us();
   next_look_us_ = now + std::max(kShortestPause, kPauseForEachLook * (now - started));
   return found;
@@ -82,13 +87,9 @@ Result<std::vector<InputFile>> Drops::look() {
 /// Ids are the claimed paths, which are never used again; people see the path that the file was dropped under.
 Result<std::vector<InputFile>> Drops::inputs_of(DropFolder& folder, const DropFolder::Drop& drop) {
   const bool claimed = folder.is_claim(drop.file.path);
-  const auto known = std::find_if(last_.begin(), last_.end(),
-                                  [&](const InputFile& input) { return input.file.path == drop.file.path; });
-  if (known != last_.end() && known->file.size == drop.file.size && known->file.modified_us == drop.file.modified_us) {
-    std::vector<InputFile> same;
-    std::copy_if(known, last_.end(), std::back_inserter(same),
-                 [&](const InputFile& input) { return input.file.path == drop.file.path; });
-    return same;
+  if (const auto known = seen_.find(drop.file.path); known != seen_.end()) {
+    const FileInfo& before = known->second.front().file;
+    if (before.size == drop.file.size && before.modified_us == drop.file.modified_us) return known->second;
   }
   std::map<std::string, std::vector<InputFile>> no_pipes;
   auto inputs = look_into({&env_, where_.folder, "", config_.packing(), &no_pipes}, drop.file);
@@ -183,7 +184,7 @@ Result<> Drops::put_away(const Unit& unit) {
   } else {
     return {};
   }
-  std::erase_if(last_, [&](const InputFile& input) { return input.file.path == unit.path; });
+  seen_.erase(unit.path);
   if (DropFolder* folder = owner_of(unit.path)) TRY(folder->tidy(unit.path));
   return {};
 }
@@ -195,7 +196,7 @@ void Drops::release(std::span<const Split> splits, const Find& find) {
     if (folder == nullptr || !env_.exists(known->file.path)) continue;
     const DropFolder::Drop drop{known->file, name_below(known->file.path)};
     if (auto back = folder->give_back(drop); !back) news_.push_back(back.error().text());
-    std::erase_if(last_, [&](const InputFile& input) { return input.file.path == drop.file.path; });
+    seen_.erase(drop.file.path);
   }
 }
 

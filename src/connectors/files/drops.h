@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,8 +52,8 @@ class Drops {
   const Where where_;
   Env& env_;
   PutAway put_away_;
-  std::vector<DropFolder> folders_;  ///< one a pattern
-  std::vector<InputFile> last_;
+  std::vector<DropFolder> folders_;                     ///< one a pattern
+  std::map<std::string, std::vector<InputFile>> seen_;  ///< by path: what was given out and is not put away yet
   int64_t next_look_us_ = 0;
   std::vector<std::string> news_;
 };
