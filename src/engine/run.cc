@@ -440,7 +440,10 @@ class Run {
     report_.outcome = RunReport::Outcome::published;
     TRY(must_balance(report_.balance, true));
     tell_of(checkpoint, ledger, refused);
+    // A damaged checkpoint is passed over for the one before: what that one names stays as well.
+    const std::vector<StateFile> before = states_.files();
     states_.set(std::move(checkpoint.state));
+    TRY(states_.sweep({before, states_.files()}));
     ++report_.epochs;
     if (endless_) ++report_.epoch;
     return {};

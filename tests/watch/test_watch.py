@@ -270,3 +270,19 @@ def test_killed_again_and_again(watched):
     refused = [p.name for p in (watched.folder / "refused").rglob("*.csv")]
     assert len(refused) == bad == len(set(refused))
     assert kills >= 3
+
+
+def test_the_state_folder_does_not_grow_with_the_epochs(watched):
+    watched.pipeline()
+    text = (watched.folder / "p.yaml").read_text()
+    text = text.replace("\nsinks:", "commit: { every: 20ms }\ntransforms:\n  tidy: { clean: { dedupe: within_file } }\n\nsinks:").replace("from: drops", "from: tidy")
+    (watched.folder / "p.yaml").write_text(text)
+    watched.start()
+    for file in range(12):
+        watched.drop(f"f{file}.csv", rows_of(file))
+        watched.until(lambda: f"took in/f{file}.csv" in watched.log(), f"file {file} is an epoch")
+    watched.stop()
+    watched.expect([row for file in range(12) for row in rows_of(file)])
+    state = [str(path.relative_to(watched.folder)) for path in (watched.folder / ".trommel").rglob("*") if path.is_file()]
+    assert len([path for path in state if "transforms/" in path]) in (1, 2, 3)  # this is a pipeline that remembers something
+    assert len(state) < 12, state
