@@ -58,7 +58,7 @@ class DuckdbSink : public StoreSink {
 
   Result<int64_t> commit(Epoch epoch, Segment& segment) override {
     const std::lock_guard lock(commit_mutex(target_.options.path));
-    return located(commit_locked(epoch, segment));
+    return located(commit_durably(epoch, segment));
   }
 
  private:
@@ -93,8 +93,28 @@ class DuckdbSink : public StoreSink {
     return stored(*connection, "epoch");
   }
 
+  /// DuckDB syncs its files, but not the folder that knows their names.
+  Result<int64_t> commit_durably(Epoch epoch, Segment& segment) const {
+    TRY(make_file());
+    ASSIGN(const int64_t rows, commit_locked(epoch, segment));
+    TRY(target_.env->sync_directory(folder_of(target_.options.path)));
+    return rows;
+  }
+
+  /// A new file is made under another name: one that a crash left half made could not be opened any more.
+  Result<> make_file() const {
+    Env& env = *target_.env;
+    if (env.exists(target_.options.path)) return {};
+    TRY(env.make_directories(folder_of(target_.options.path)));
+    auto aside = target_.options;
+    aside.path += ".new";
+    TRY(env.remove(aside.path));
+    TRY(env.remove(aside.path + ".wal"));
+    if (const auto made = query::Database::open(aside); !made) return tl::unexpected(made.error());
+    return env.rename(aside.path, target_.options.path);
+  }
+
   Result<int64_t> commit_locked(Epoch epoch, Segment& segment) const {
-    TRY(target_.env->make_directories(folder_of(target_.options.path)));
     ASSIGN(const auto database, query::Database::open(target_.options));
     ASSIGN(const auto connection, database->connect());
     TRY(connection->run("BEGIN"));

@@ -56,13 +56,12 @@ Result<std::vector<DropFolder::Drop>> DropFolder::look(size_t most) {
     drops.push_back(std::move(drop));
   }
   growing_ = std::move(growing);
-  TRY(sync_claims());
   return drops;
 }
 
-/// A claim that a crash undoes after its rows were published would have the file read again.
 Result<> DropFolder::sync_claims() {
-  for (const std::string& folder : std::exchange(unsynced_, {})) TRY(env_.sync_directory(folder));
+  for (const std::string& folder : unsynced_) TRY(env_.sync_directory(folder));
+  unsynced_.clear();
   return {};
 }
 

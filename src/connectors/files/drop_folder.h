@@ -46,6 +46,9 @@ class DropFolder {
   /// Complete files, at most `most`; claimed unless they are kept. Claims of earlier runs come first. Files given out
   /// before come again as long as they are there.
   Result<std::vector<Drop>> look(size_t most);
+  /// To be called before claims are read: one that a crash undoes after its rows were published would have the file
+  /// read again.
+  Result<> sync_claims();
   /// Something is there that is not complete yet.
   bool expects_more() const { return !growing_.empty(); }
   /// The folder went away, came back; files of which the system does not tell.
@@ -68,7 +71,6 @@ class DropFolder {
   bool left_alone(const FileInfo& file) const;
   Result<> claims_of_old(std::vector<Drop>& drops, const std::string& folder);
   Result<bool> claim(Drop& drop);
-  Result<> sync_claims();
 
   Env& env_;
   const Options options_;

@@ -13,6 +13,8 @@ constexpr size_t kAtOnce = 5000;            // files claimed and not put away ye
 constexpr int64_t kShortestPause = 50'000;  // microseconds between two looks
 constexpr int64_t kPauseForEachLook = 20;   // of what a look takes: looking costs a twentieth at most
 constexpr int64_t kSettle = 2'000'000;
+constexpr int kFailuresMax = 5;                  // looks that fail one after the other
+constexpr int64_t kFirstFailurePause = 100'000;  // microseconds; doubles with each
 
 /// A file that cannot even be looked at: whoever opens it hears why.
 InputFile broken_input(const FileInfo& file, Error error) {
@@ -68,10 +70,12 @@ Result<std::vector<InputFile>> Drops::look() {
   for (DropFolder& folder : folders_) {
     auto drops = folder.look(kAtOnce - std::min(kAtOnce, found.size()));
     if (!drops) {
+      if (++failures_ == kFailuresMax) return tl::unexpected(drops.error());
       news_.push_back("cannot look for files: " + drops.error().text());
-      next_look_us_ = started + 1'000'000;
+      next_look_us_ = started + (kFirstFailurePause << failures_);
       return found;
     }
+    TRY(folder.sync_claims());
     for (const DropFolder::Drop& drop : *drops) {
       ASSIGN(auto inputs, inputs_of(folder, drop));
       found.insert(found.end(), inputs.begin(), inputs.end());
@@ -79,6 +83,7 @@ Result<std::vector<InputFile>> Drops::look() {
     }
   }
   seen_ = std::move(seen);
+  failures_ = 0;
   const int64_t now = env_.steady_us();
   next_look_us_ = now + std::max(kShortestPause, kPauseForEachLook * (now - started));
   return found;
@@ -113,7 +118,8 @@ Result<std::vector<InputFile>> Drops::inputs_of(DropFolder& folder, const DropFo
 }
 
 bool Drops::expects_more() const {
-  return std::any_of(folders_.begin(), folders_.end(), [](const DropFolder& folder) { return folder.expects_more(); });
+  return failures_ > 0 ||
+         std::any_of(folders_.begin(), folders_.end(), [](const DropFolder& folder) { return folder.expects_more(); });
 }
 
 std::vector<std::string> Drops::news() {

@@ -24,7 +24,8 @@ class Drops {
   };
   Drops(const FilesConfig& config, Where where);
 
-  /// Complete files of the watched folders. Asked too soon it gives what it gave last.
+  /// Complete files of the watched folders. Asked too soon it gives what it gave last. An error once looks have failed
+  /// several times in a row; until then `news` tells of each.
   Result<std::vector<InputFile>> look();
   bool expects_more() const;
   std::vector<std::string> news();
@@ -55,6 +56,7 @@ class Drops {
   std::vector<DropFolder> folders_;                     ///< one a pattern
   std::map<std::string, std::vector<InputFile>> seen_;  ///< by path: what was given out and is not put away yet
   int64_t next_look_us_ = 0;
+  int failures_ = 0;  ///< looks since the last one that went well
   std::vector<std::string> news_;
 };
 
