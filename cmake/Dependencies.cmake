@@ -61,3 +61,8 @@ foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma
   pkg_check_modules(${name} REQUIRED QUIET IMPORTED_TARGET GLOBAL ${package})
   add_library(deps::${name} ALIAS PkgConfig::${name})
 endforeach()
+
+find_library(TROMMEL_CCTZ cctz REQUIRED) # the package brings no description for pkg-config
+add_library(deps_cctz INTERFACE)
+target_link_libraries(deps_cctz INTERFACE "${TROMMEL_CCTZ}")
+add_library(deps::cctz ALIAS deps_cctz)

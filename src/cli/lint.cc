@@ -22,6 +22,11 @@ std::string problem_json(const Problem& problem) {
 void lint_file(Session& session, const std::string& file, bool aloud, Problems& problems) {
   const size_t before = problems.size();
   const Pipeline pipeline = session.load(file, problems);
+  if (aloud && pipeline.settings.schedule) {
+    for (const Problem& note : pipeline.settings.schedule->notes)
+      session.note(
+          fmt::format("{}: note: {}{}", note.place.text(), note.what, note.hint.empty() ? "" : " (" + note.hint + ")"));
+  }
   if (const auto missing = session.missing_data(pipeline)) {
     if (aloud) session.warn("columns were not checked: " + missing->text());
   } else if (auto plan = make_plan(pipeline, session.components, session.env, problems); !plan) {

@@ -146,6 +146,41 @@ std::string node_json(const Plan& plan, size_t index, const NodeSample& sample, 
       text_list(facts_of(node)), columns, sample.in, sample.out, sample.rejected, refused, shown);
 }
 
+constexpr int kRunsShown = 5;
+
+std::vector<int64_t> next_runs(Env& env, const ScheduleSettings& settings) {
+  std::vector<int64_t> runs;
+  for (auto due = settings.schedule.next(env.now_us()); due && runs.size() < kRunsShown;
+       due = settings.schedule.next(*due))
+    runs.push_back(*due);
+  return runs;
+}
+
+std::string schedule_text(Session& session, const ScheduleSettings& settings) {
+  const auto& schedule = settings.schedule;
+  std::string out = session.out_terminal.paint("schedule: ", Colour::bold) + schedule.text() + "\n";
+  for (const Problem& note : settings.notes) out += set_in("note: " + note.text());
+  for (const int64_t run : next_runs(session.env, settings)) {
+    out += "  " + schedule.zone().text(run);
+    if (schedule.zone().name() != "UTC") out += " (" + time_text(run).substr(11, 5) + " UTC)";
+    out += "\n";
+  }
+  return out;
+}
+
+std::string schedule_json(Session& session, const ScheduleSettings& settings) {
+  std::string runs;
+  for (const int64_t run : next_runs(session.env, settings)) {
+    runs += fmt::format("{}{{\"at_us\":{},\"at\":{}}}", runs.empty() ? "" : ",", run,
+                        json_text(settings.schedule.zone().text(run)));
+  }
+  std::vector<std::string> notes;
+  for (const Problem& note : settings.notes) notes.push_back(note.text());
+  return fmt::format("\"schedule\":{{\"text\":{},\"zone\":{},\"notes\":{},\"next\":[{}]}},",
+                     json_text(settings.schedule.text()), json_text(settings.schedule.zone().name()), text_list(notes),
+                     runs);
+}
+
 int plan_verb(Session& session, const Options& options) {
   session.set_variables(options.variables);
   Problems problems;
@@ -163,14 +198,17 @@ int plan_verb(Session& session, const Options& options) {
                           : "\n" + node_text(session, *plan, i, sample, options.rows);
   }
   const std::string budget = plan->max_rejects.text();
+  const auto& schedule = pipeline.settings.schedule;
   if (options.json) {
-    session.out(fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},\"nodes\":[{}]}}\n",
-                            json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget), nodes));
+    session.out(
+        fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},{}\"nodes\":[{}]}}\n",
+                    json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget),
+                    schedule ? schedule_json(session, *schedule) : "", nodes));
     return done;
   }
   session.out(fmt::format("{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline,
                           plan->lanes, plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
-                          nodes));
+                          (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes));
   return done;
 }
 

@@ -53,11 +53,12 @@ int run(Session& session, Options& options) {
 }  // namespace
 
 void add_run(CLI::App& app, Session& session, Action& action) {
-  CLI::App* verb = add_verb(app, "run", "Run a pipeline: publish all of it, or nothing and say why",
-                            "  trommel run pipeline.yaml\n"
-                            "  trommel run pipeline.yaml --max-rejects 0.1% --report report.json\n"
-                            "  trommel run pipeline.yaml --log run.log --log-format json\n"
-                            "  trommel run pipeline.yaml -D WAREHOUSE=duckdb:test.duckdb --memory 512MB --lanes 1");
+  CLI::App* verb =
+      add_verb(app, "run", "Run a pipeline, or keep its schedule: publish all of it, or nothing and say why",
+               "  trommel run pipeline.yaml\n"
+               "  trommel run pipeline.yaml --max-rejects 0.1% --report report.json\n"
+               "  trommel run pipeline.yaml --log run.log --log-format json\n"
+               "  trommel run pipeline.yaml -D WAREHOUSE=duckdb:test.duckdb --memory 512MB --lanes 1");
   auto options = std::make_shared<Options>();
   verb->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
   verb->add_option("--report", options->running.report,
@@ -80,7 +81,8 @@ void add_run(CLI::App& app, Session& session, Action& action) {
                    "Rows that may be rejected before nothing is published: 100, or 0.1%")
       ->check(reject_budget_option)
       ->type_name("N");
-  verb->add_flag("--once", options->running.once, "Of a watched folder, take what is there and end");
+  verb->add_flag("--once", options->running.once,
+                 "Now and once: of a watched folder take what is there and end; of a schedule do not wait");
   verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
   add_variables(*verb, options->variables);
   // What the tests vary to see that it changes nothing; an empty group is not shown in the help.

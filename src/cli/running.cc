@@ -5,6 +5,7 @@
 #include "base/virtual_clock.h"
 #include "cli/balance_tables.h"
 #include "cli/stopping.h"
+#include "engine/timetable.h"
 #include "telemetry/numbers.h"
 #include "telemetry/progress.h"
 #include "telemetry/table.h"
@@ -105,50 +106,118 @@ int conclude(Session& session, const RunReport& report, const RunningOptions& op
   return internal_mistake;
 }
 
+/// Runs a pipeline, once or again and again.
+class Runs {
+ public:
+  Runs(Session& session, const Pipeline& pipeline, const RunningOptions& options, const Stopping& stopping, Log& log)
+      : session_(session), pipeline_(pipeline), options_(options), stopping_(stopping), log_(log) {}
+
+  int once() { return run(options_.once); }
+
+  /// At each due time, until asked to stop. What a later run may find mended ends nothing.
+  int on_schedule() {
+    Timetable timetable = timetable_of();
+    if (auto opened = timetable.open(holder()); !opened) return session_.fail(opened.error());
+    int code = done;
+    const auto& zone = pipeline_.settings.schedule->schedule.zone();
+    const auto kept = keep_timetable(
+        session_.env, timetable, pipeline_.settings.state, zone, stopping_.token(),
+        [&](const std::string& line) { log_.info(line); },
+        [&](int64_t) {
+          code = run(true);
+          if (code == internal_mistake) return AfterRun::end;
+          code = done;
+          return stopped_ ? AfterRun::end : AfterRun::go_on;
+        });
+    return kept ? code : session_.fail(kept.error());
+  }
+
+  /// A run by hand: what was due before it needs no other one. Who keeps the schedule meanwhile sees to it alone.
+  void see_to_schedule() {
+    Timetable timetable = timetable_of();
+    const int64_t now = session_.env.now_us();
+    if (!timetable.open(holder())) return;
+    if (const auto noted = timetable.done(now); !noted) log_.warn(noted.error().text());
+  }
+
+ private:
+  Timetable timetable_of() {
+    return {session_.env, *pipeline_.settings.schedule, pipeline_.settings.state,
+            [this](const std::string& line) { log_.warn(line); }};
+  }
+  std::string holder() const { return fmt::format("process {} ({})", session_.env.process().id, pipeline_.name); }
+
+  RunOptions options_of_run(bool once, ProgressLine& progress) {
+    RunOptions run;
+    run.stop = stopping_.token();
+    run.ephemeral = options_.ephemeral;
+    run.once = once;
+    run.stepped = options_.stepped.has_value();
+    run.seed = options_.stepped.value_or(0);
+    run.say = [this](const std::string& line) {
+      if (!options_.brief) return log_.info(line);
+      if (options_.quiet) return;
+      const bool of_input = line.starts_with("in: ");  // the only source of a conversion
+      session_.err.print(printable(of_input ? line.substr(4) : line));
+    };
+    run.warn = [this](const std::string& line) { options_.brief ? session_.warn(printable(line)) : log_.warn(line); };
+    if (!options_.quiet) run.progress = [&progress](const Progress& now) { progress.update(figures(now)); };
+    return run;
+  }
+
+  int run(bool once) {
+    ProgressLine progress(session_.env, session_.err);
+    const RunOptions options = options_of_run(once, progress);
+    Problems problems;
+    // Stepped runs are for tests: the same seed gives the same run, hence a clock of its own.
+    const auto stepped_env = options.stepped ? virtual_clock_env(session_.env, 0) : nullptr;
+    auto report =
+        run_pipeline(pipeline_, session_.components, stepped_env ? *stepped_env : session_.env, options, problems);
+    progress.end();
+    if (!problems.empty()) {
+      if (log_.to_file()) log_lines(log_, problems.text());
+      const auto missing = problems.size() == 1 ? session_.missing_data(pipeline_) : std::nullopt;
+      return missing ? session_.fail(*missing) : session_.fail(problems);
+    }
+    if (!report) {
+      if (log_.to_file()) log_.error(report.error().text());
+      return session_.fail(report.error());
+    }
+    return tell(*report);
+  }
+
+  int tell(const RunReport& report) {
+    stopped_ = report.outcome == RunReport::Outcome::stopped;
+    if (!options_.report.empty()) {
+      if (auto written = session_.env.write_text(options_.report, report_json(report) + "\n"); !written)
+        return session_.fail(written.error());
+    }
+    if (log_.to_file() && report.outcome == RunReport::Outcome::refused) log_lines(log_, report.message);
+    log_.info(report_line(report));
+    if (options_.json) session_.out(report_json(report) + "\n");
+    return conclude(session_, report, options_);
+  }
+
+  Session& session_;
+  const Pipeline& pipeline_;
+  const RunningOptions& options_;
+  const Stopping& stopping_;
+  Log& log_;
+  bool stopped_ = false;  ///< the last run
+};
+
 }  // namespace
 
 int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOptions& options) {
   Stopping stopping([&session] { session.err.print("ending cleanly; once more to end at once"); });
   auto opened = open_log(session, pipeline.settings.log, options.quiet || options.brief);
   if (!opened) return session.fail(opened.error());
-  Log& log = **opened;
-  ProgressLine progress(session.env, session.err);
-  RunOptions run;
-  run.stop = stopping.token();
-  run.ephemeral = options.ephemeral;
-  run.once = options.once;
-  run.stepped = options.stepped.has_value();
-  run.seed = options.stepped.value_or(0);
-  run.say = [&](const std::string& line) {
-    if (!options.brief) return log.info(line);
-    if (options.quiet) return;
-    const bool of_input = line.starts_with("in: ");  // the only source of a conversion
-    session.err.print(printable(of_input ? line.substr(4) : line));
-  };
-  run.warn = [&](const std::string& line) { options.brief ? session.warn(printable(line)) : log.warn(line); };
-  if (!options.quiet) run.progress = [&](const Progress& now) { progress.update(figures(now)); };
-  Problems problems;
-  // Stepped runs are for tests: the same seed gives the same run, hence a clock of its own.
-  const auto stepped_env = run.stepped ? virtual_clock_env(session.env, 0) : nullptr;
-  auto report = run_pipeline(pipeline, session.components, stepped_env ? *stepped_env : session.env, run, problems);
-  progress.end();
-  if (!problems.empty()) {
-    if (log.to_file()) log_lines(log, problems.text());
-    const auto missing = problems.size() == 1 ? session.missing_data(pipeline) : std::nullopt;
-    return missing ? session.fail(*missing) : session.fail(problems);
-  }
-  if (!report) {
-    if (log.to_file()) log.error(report.error().text());
-    return session.fail(report.error());
-  }
-  if (!options.report.empty()) {
-    if (auto written = session.env.write_text(options.report, report_json(*report) + "\n"); !written)
-      return session.fail(written.error());
-  }
-  if (log.to_file() && report->outcome == RunReport::Outcome::refused) log_lines(log, report->message);
-  log.info(report_line(*report));
-  if (options.json) session.out(report_json(*report) + "\n");
-  return conclude(session, *report, options);
+  Runs runs(session, pipeline, options, stopping, **opened);
+  const bool by_schedule = pipeline.settings.schedule && !options.ephemeral && !options.stepped;
+  if (by_schedule && !options.once) return runs.on_schedule();
+  const int code = runs.once();
+  if (by_schedule && code == done) runs.see_to_schedule();
+  return code;
 }
 
 }  // namespace trommel::cli

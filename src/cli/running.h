@@ -18,11 +18,11 @@ struct RunningOptions {
   bool brief = false;         ///< one line in place of the balance sheet, unless rows were lost on the way
   std::string report;         ///< file for the report as JSON
   bool ephemeral = false;
-  bool once = false;                ///< a watched folder: take what is there, and end
+  bool once = false;                ///< a watched folder: take what is there, and end; a schedule: do not wait
   std::optional<uint64_t> stepped;  ///< all on one thread, in an order drawn from this seed
 };
 
-/// Runs to the end and says what became of it.
+/// Runs to the end and says what became of it; a pipeline with a schedule again and again, until asked to stop.
 int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOptions& options);
 
 }  // namespace trommel::cli

@@ -149,6 +149,9 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("commit", &PipelineText::commit,
                  "when an endless run (a watched folder) closes an epoch and publishes it",
                  {.example = "{ every: 10s }"})
+          .field("schedule", &PipelineText::schedule,
+                 "when `run` runs it: a cron text or a map; left out, once when it is started",
+                 {.example = "\"0 6 * * *\"", .type = "cron text or schedule"})
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
           .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",
@@ -169,9 +172,10 @@ const Spec<PipelineText>& PipelineText::spec() {
 }
 
 const std::vector<const SpecInfo*>& pipeline_specs() {
-  static const std::vector<const SpecInfo*> specs = {
-      &PipelineText::spec().info(), &SourceText::spec().info(), &TransformText::spec().info(), &SinkText::spec().info(),
-      &StoreText::spec().info(),    &contract_spec(),           &LogText::spec().info()};
+  static const std::vector<const SpecInfo*> specs = {&PipelineText::spec().info(),  &SourceText::spec().info(),
+                                                     &TransformText::spec().info(), &SinkText::spec().info(),
+                                                     &StoreText::spec().info(),     &contract_spec(),
+                                                     &LogText::spec().info(),       &ScheduleText::spec().info()};
   return specs;
 }
 

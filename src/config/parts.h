@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/pipeline.h"
+#include "config/schedule.h"
 #include "spec/spec.h"
 
 namespace trommel {
@@ -78,6 +79,7 @@ struct PipelineText {
   RejectBudget max_rejects;
   bool ordered = false;
   CommitText commit;
+  std::optional<ScheduleText> schedule;
   std::optional<Path> state;
   LogText log;
   static const Spec<PipelineText>& spec();

@@ -86,6 +86,10 @@ class Loader {
     settings.max_rejects = text.max_rejects;
     settings.ordered = text.ordered;
     settings.commit = {text.commit.every.us, text.commit.rows, text.commit.bytes.bytes};
+    if (text.schedule) {
+      Problems told;  // by the Spec's own check
+      settings.schedule = read_schedule(*text.schedule, *root.find("schedule"), told);
+    }
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
     settings.log.format = text.log.format;
     settings.log.max_bytes = text.log.max_size.bytes;

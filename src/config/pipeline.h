@@ -11,6 +11,7 @@
 
 #include "base/env.h"
 #include "config/contract.h"
+#include "config/schedule.h"
 #include "spec/node.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
@@ -69,6 +70,7 @@ struct PipelineSettings {
   RejectBudget max_rejects;
   bool ordered = false;
   CommitSettings commit;
+  std::optional<ScheduleSettings> schedule;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 
