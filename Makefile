@@ -69,9 +69,9 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 	@scripts/build tsan $(TARGET)
 	ctest --preset tsan
 
-soak: build venv ## Run the long tests: 10 GB, 99,900 files, a crash at every call
+soak: build venv ## Run the long tests: 10 GB, 99,900 files, a crash at every call, 1,000 kills
 	@scripts/build release bench_generate
-	STEPS=all $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak tests/crash
+	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak tests/crash
 
 bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python

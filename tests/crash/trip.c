@@ -7,8 +7,9 @@
 //
 //   TRIP_FOLDER   only files below it count
 //   TRIP_PAGE     a file of at least 4096 bytes that is mapped: struct page
-//   TRIP_LOG      calls that counted, a line each: what they are (enum kind), after `*` the one that tripped (left out: none)
-//   TRIP_DO       kill, torn (half of the write, then kill), full (half of it, then ENOSPC for good), sync (EIO, once);
+//   TRIP_LOG      calls that counted, a line each: what they are (enum kind), after `*` the one that tripped (left out:
+//   none) TRIP_DO       kill, torn (half of the write, then kill), full (half of it, then ENOSPC for good), sync (EIO,
+//   once);
 //                 left out: nothing happens
 //   TRIP_AT       the number of the call, from 1: kill counts all calls, torn writes, full those that take room, sync
 //                 those that sync
@@ -37,6 +38,7 @@ enum phase { START, READ, PREPARE, CHECKPOINT, COMMIT, DURABLE, IDLE, PHASES };
 struct page {
   atomic_int phase, calls, tripped;
   atomic_int entered[PHASES];
+  atomic_long since_us, spent_us[PHASES];  // in a phase once it was left
 };
 
 enum what { KILL, TORN, FULL, SYNC, NOTHING };
@@ -108,7 +110,13 @@ static void kill_in(long us) {
 
 static void enter(enum phase phase) {
   struct page* page = trip.page;
-  if (page == NULL || atomic_exchange(&page->phase, (int)phase) == (int)phase) return;
+  if (page == NULL) return;
+  const int before = atomic_exchange(&page->phase, (int)phase);
+  if (before == (int)phase) return;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const long now_us = now.tv_sec * 1000000 + now.tv_nsec / 1000, since_us = atomic_exchange(&page->since_us, now_us);
+  if (since_us != 0) atomic_fetch_add(&page->spent_us[before], now_us - since_us);
   const int times = atomic_fetch_add(&page->entered[phase], 1) + 1;
   if ((int)phase == trip.aim && times == trip.aim_entered) {
     atomic_store(&page->tripped, 1);
@@ -188,8 +196,8 @@ static enum verdict arrive(const char* call, int kind, const char* path, const c
   const int mine = counts && ++trip.count == trip.at;
   if (trip.log >= 0) {
     char line[8400];
-    const int size = snprintf(line, sizeof line, "%c%d %s %s%s%s\n", mine ? '*' : ' ', kind, call, path + trip.folder_size,
-                              to[0] ? " -> " : "", to);
+    const int size = snprintf(line, sizeof line, "%c%d %s %s%s%s\n", mine ? '*' : ' ', kind, call,
+                              path + trip.folder_size, to[0] ? " -> " : "", to);
     (void)!syscall(SYS_write, trip.log, line, size);
   }
   errno = error;

@@ -20,6 +20,7 @@ class Ended:
     calls: int  # on files of the folder
     phase: str
     entered: dict  # how often each phase was
+    spent: dict  # seconds in each phase, once it was left
 
 
 @dataclasses.dataclass
@@ -71,8 +72,9 @@ class Tripwire:
 
     def look(self, code=0, said=""):
         with open(self.page, "rb") as file, mmap.mmap(file.fileno(), 4096, access=mmap.ACCESS_READ) as page:
-            phase, calls, tripped, *entered = struct.unpack_from(f"{3 + len(PHASES)}i", page)
-        return Ended(code, said, bool(tripped), calls, PHASES[phase], dict(zip(PHASES, entered)))
+            phase, calls, tripped, *more = struct.unpack_from(f"@{3 + len(PHASES)}iq{len(PHASES)}q", page)
+        entered, spent = more[:len(PHASES)], more[len(PHASES) + 1:]
+        return Ended(code, said, bool(tripped), calls, PHASES[phase], dict(zip(PHASES, entered)), {name: us / 1e6 for name, us in zip(PHASES, spent)})
 
     def run(self, folder, *arguments, **settings):
         return self.ended(self.start(folder, *arguments, **settings))
