@@ -137,7 +137,9 @@ int run_command(int argc, char** argv, const Components& components, const std::
   add_lint(app, session, action);
   add_plan(app, session, action);
   add_run(app, session, action);
+  add_status(app, session, action);
   add_rejects(app, session, action);
+  add_export(app, session, action);
   add_describe(app, session, action);
   add_completion(app, session, action);
   add_version(app, session, action);

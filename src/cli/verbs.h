@@ -15,6 +15,7 @@ using Action = std::function<int()>;
 void add_completion(CLI::App& app, Session& session, Action& action);
 void add_convert(CLI::App& app, Session& session, Action& action);
 void add_describe(CLI::App& app, Session& session, Action& action);
+void add_export(CLI::App& app, Session& session, Action& action);
 void add_init(CLI::App& app, Session& session, Action& action);
 void add_lint(CLI::App& app, Session& session, Action& action);
 void add_plan(CLI::App& app, Session& session, Action& action);
@@ -23,6 +24,7 @@ void add_profile(CLI::App& app, Session& session, Action& action);
 void add_query(CLI::App& app, Session& session, Action& action);
 void add_rejects(CLI::App& app, Session& session, Action& action);
 void add_run(CLI::App& app, Session& session, Action& action);
+void add_status(CLI::App& app, Session& session, Action& action);
 void add_version(CLI::App& app, Session& session, Action& action);
 
 }  // namespace trommel::cli

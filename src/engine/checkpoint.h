@@ -75,8 +75,9 @@ class StateFolder {
   /// Writes the file anew once most of its lines mean nothing any more.
   Result<> compact_taken(Taken& taken);
 
- private:
   std::string checkpoint_path(Epoch epoch) const;
+
+ private:
   Result<std::vector<std::string>> checkpoint_paths();  ///< oldest first
 
   Env& env_;

@@ -21,6 +21,7 @@ namespace trommel {
 struct Input {
   std::shared_ptr<const Split> split;
   Position from = 0;
+  int64_t found_us = 0;  ///< when it was first seen, microseconds since 1970 in UTC
 };
 
 /// When readers close the epoch before their inputs end. 0: no limit.

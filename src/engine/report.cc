@@ -5,8 +5,6 @@
 #include "engine/run.h"
 
 namespace trommel {
-namespace {
-
 const char* outcome_text(RunReport::Outcome outcome) {
   switch (outcome) {
     case RunReport::Outcome::published:
@@ -20,6 +18,8 @@ const char* outcome_text(RunReport::Outcome outcome) {
   }
   return "";
 }
+
+namespace {
 
 const char* kind_text(NodeBalance::Kind kind) {
   switch (kind) {

@@ -10,6 +10,7 @@
 #include "engine/attempt.h"
 #include "engine/budget.h"
 #include "engine/publish.h"
+#include "engine/status.h"
 #include "engine/why.h"
 #include "telemetry/numbers.h"
 
@@ -38,18 +39,22 @@ class Run {
     auto done = whole_run();
     if (endless_) give_back();
     if (options_.ephemeral) (void)env_.remove_tree(state_.path());
-    if (!done) return tl::unexpected(done.error());
     report_.elapsed_us = env_.steady_us() - started;
     const ProcessUse use = env_.process();
     report_.cpu_us = use.cpu_us - cpu;
     report_.peak_memory_bytes = use.peak_memory_bytes;
-    return report_;
+    Result<RunReport> report = report_;
+    if (!done) report = tl::unexpected(done.error());
+    if (opened_) status().ended(report);
+    return report;
   }
 
  private:
   Result<> whole_run() {
     TRY(compute_ready());  // before there are threads
     TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name)));
+    opened_ = true;
+    status().began(report_.started_us);
     TRY(publisher_.open());
     std::vector<std::string> damaged;
     ASSIGN(const auto last, state_.newest(damaged));
@@ -94,6 +99,7 @@ class Run {
 
   /// Asks every source, and adds what is new to `pending_`.
   Result<> look_for_inputs() {
+    const int64_t now = env_.now_us();
     for (const PlanNode& node : plan_.nodes) {
       if (!node.source) continue;
       ASSIGN(const auto found, node.source->discover());
@@ -104,9 +110,10 @@ class Run {
         const std::string key = split_key(*own);
         if (publisher_.taken().keys.contains(key) || !known_.insert(key).second) continue;
         const auto at = open_at_.find(key);
-        pending_.push_back({std::move(own), at == open_at_.end() ? 0 : at->second});
+        pending_.push_back({std::move(own), at == open_at_.end() ? 0 : at->second, now});
       }
     }
+    status().looked(static_cast<int64_t>(pending_.size()), pending_.empty() ? 0 : pending_.front().found_us);
     return {};
   }
 
@@ -439,6 +446,7 @@ class Run {
     TRY(publisher_.commit(plan_, checkpoint));
     report_.outcome = RunReport::Outcome::published;
     TRY(must_balance(report_.balance, true));
+    status().published(checkpoint);
     tell_of(checkpoint, ledger, refused);
     // A damaged checkpoint is passed over for the one before: what that one names stays as well.
     const std::vector<StateFile> before = states_.files();
@@ -506,6 +514,7 @@ class Run {
     return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
   }
 
+  StatusFile& status() const { return *options_.status; }
   void say(const std::string& line) const {
     if (options_.say) options_.say(line);
   }
@@ -525,6 +534,7 @@ class Run {
   Publisher publisher_;
   Plan plan_;
   BoundSources bound_;
+  bool opened_ = false;  ///< the state folder is ours
   bool endless_ = false;
   std::vector<Input> pending_;               ///< found and not yet taken, in order
   std::set<std::string> known_;              ///< keys of those, and of what this run took and a source may show again
@@ -538,7 +548,16 @@ class Run {
 
 Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env,
                                const RunOptions& options, Problems& problems) {
-  return Run(pipeline, components, env, options, problems).go();
+  StatusFile status(env, pipeline.settings.state, pipeline.name, !options.ephemeral);
+  RunOptions with_status = options;
+  with_status.status = &status;
+  if (!options.ephemeral) {
+    with_status.progress = [&](const Progress& progress) {
+      status.reading(progress);
+      if (options.progress) options.progress(progress);
+    };
+  }
+  return Run(pipeline, components, env, with_status, problems).go();
 }
 
 }  // namespace trommel

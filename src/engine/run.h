@@ -15,6 +15,8 @@
 
 namespace trommel {
 
+class StatusFile;
+
 /// How far a run is; given to RunOptions::progress about ten times a second and once at the end.
 struct Progress {
   int64_t rows_read = 0, rows_rejected = 0;
@@ -31,6 +33,7 @@ struct RunOptions {
   bool ephemeral = false;  ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
   std::stop_token stop;    ///< asks for a clean end
   std::function<void(const Progress&)> progress;
+  StatusFile* status = nullptr;  ///< for `trommel status`; run_pipeline brings one
   std::function<void(const std::string&)>
       say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names
   std::function<void(const std::string&)> warn;  ///< likewise, where somebody should look; left out: `say`
@@ -70,6 +73,7 @@ struct RunReport {
 Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env,
                                const RunOptions& options, Problems& problems);
 
+const char* outcome_text(RunReport::Outcome outcome);  ///< `published`, `nothing_new`, `refused`, `stopped`
 /// The report as JSON, one object; and as one line of text for the log.
 std::string report_json(const RunReport& report);
 std::string report_line(const RunReport& report);

@@ -23,8 +23,11 @@ std::optional<int64_t> Timetable::seen_to(Env& env, const std::string& folder, c
   const auto text = env.read_text(path_in(folder));
   if (!text) return std::nullopt;
   const auto json = parse_json(*text, path_in(folder));
-  if (!json || !json->is_object() || json->value("schedule", "") != schedule.text()) return std::nullopt;
-  return json->value("seen_to_us", int64_t{0});
+  if (!json || !json->is_object()) return std::nullopt;
+  const auto named = json->find("schedule"), at = json->find("seen_to_us");
+  if (named == json->end() || *named != schedule.text() || at == json->end() || !at->is_number_integer())
+    return std::nullopt;
+  return at->get<int64_t>();
 }
 
 Result<> Timetable::open(const std::string& holder) {
@@ -48,7 +51,11 @@ Result<> Timetable::open(const std::string& holder) {
 Result<> Timetable::see_to(int64_t due_us) {
   seen_to_us_ = std::max(seen_to_us_, due_us);
   next_ = settings_.schedule.next(seen_to_us_);
-  const Json json = {{"schedule", settings_.schedule.text()}, {"seen_to_us", seen_to_us_}};
+  Json json = {{"schedule", settings_.schedule.text()}, {"seen_to_us", seen_to_us_}};
+  if (next_) {
+    json["next_us"] = *next_;
+    json["next"] = settings_.schedule.zone().text(*next_);
+  }
   return env_.write_durably(path_in(folder_), json_line(json) + "\n");
 }
 

@@ -1,6 +1,6 @@
 // Timetable: what is due, by a pipeline's schedule and by what its state folder remembers, and the loop that keeps it.
 //
-// STATE/schedule.json  the schedule as text, and up to when its due times were seen to
+// STATE/schedule.json  the schedule as text, up to when its due times were seen to, and the next one
 // STATE/schedule.lock  held by the process that keeps the schedule
 #pragma once
 

@@ -125,7 +125,7 @@ TEST_F(TimetableTest, AnotherScheduleBeginsNow) {
 
 TEST_F(TimetableTest, ADamagedFileBeginsNow) {
   live("2026-01-01 12:00", "2026-01-02 12:00");
-  for (const char* text : {"", "{", "[]", "7"}) {
+  for (const char* text : {"", "{", "[]", "7", "{\"schedule\": 7, \"seen_to_us\": \"x\"}"}) {
     ASSERT_TRUE(real_env().write_text(folder_ + "/schedule.json", text).has_value());
     EXPECT_THAT(live("2026-01-05 12:00", "2026-01-05 13:00"), IsEmpty()) << text;
   }
