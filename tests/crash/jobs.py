@@ -127,7 +127,7 @@ stores: {{ warehouse: "duckdb:t.duckdb" }}
         """Whether a file is one that may lie there after a run that ended well."""
         state = path.removeprefix(".trommel/job/")
         if state != path:
-            return state in ("lock", "taken.jsonl") or (state.startswith("checkpoint-") and state.endswith(".json")) or state.split("/")[0] in ("rejects", "transforms")
+            return state in ("lock", "status.json", "taken.jsonl") or (state.startswith("checkpoint-") and state.endswith(".json")) or state.split("/")[0] in ("rejects", "transforms")
         return path in ("p.yaml", "t.duckdb", "t.duckdb.wal") or (path.startswith("out/") and path.endswith(".parquet") and not pathlib.Path(path).name.startswith("."))
 
 
