@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/lasting_folder.h"
 #include "engine/checksum.h"
 
 namespace trommel {
@@ -116,7 +117,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
 }
 
 Result<> StateFolder::open(const std::string& holder) {
-  TRY(env_.make_directories(folder_));
+  TRY(make_lasting_directories(env_, folder_));
   auto lock = env_.lock(folder_ + "/lock", holder);
   if (!lock) {
     Error error = std::move(lock).error();

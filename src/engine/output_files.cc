@@ -110,15 +110,30 @@ Result<std::vector<PreparedFile>> TemporaryFiles::prepare() {
   return files;
 }
 
+namespace {
+
+/// Where files appear, and from there up to the folder that was there before: what was made in between. Those too that
+/// a dead run renamed: it may not have come to syncing them.
+std::set<std::string> folders_with_new_names(const std::vector<PreparedFile>& files) {
+  std::set<std::string> folders;
+  for (const PreparedFile& file : files) {
+    if (file.final_path == "-") continue;
+    const std::string there_before = folder_of(file.temporary);
+    std::string folder = folder_of(file.final_path);
+    while (folders.insert(folder), folder != there_before && folder != folder_of(folder)) folder = folder_of(folder);
+  }
+  return folders;
+}
+
+}  // namespace
+
 Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync) {
-  std::vector<std::string> folders;
   for (const PreparedFile& file : files) {
     if (file.final_path == "-") continue;
     const std::string folder = folder_of(file.final_path);
     if (env.exists(file.temporary)) {
       TRY(env.make_directories(folder));
       TRY(env.rename(file.temporary, file.final_path));
-      folders.push_back(folder);
       continue;
     }
     ASSIGN(const FileInfo info, env.info(file.final_path));
@@ -127,10 +142,8 @@ Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool syn
                             "somebody else changed it");
     }
   }
-  std::sort(folders.begin(), folders.end());
-  folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
   if (sync) {
-    for (const std::string& folder : folders) TRY(env.sync_directory(folder));
+    for (const std::string& folder : folders_with_new_names(files)) TRY(env.sync_directory(folder));
   }
   // Standard output comes last: what went down a pipe cannot be taken back.
   for (const PreparedFile& file : files) {

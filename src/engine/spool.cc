@@ -6,6 +6,7 @@
 #include <arrow/util/compression.h>
 #include <fmt/format.h>
 
+#include "base/lasting_folder.h"
 #include "batch/arrow_io.h"
 #include "batch/gather.h"
 #include "engine/checksum.h"
@@ -123,7 +124,7 @@ Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::string& path, const std::string& sink,
                                                            const Schema& schema) {
-  TRY(env.make_directories(folder_of(path)));
+  TRY(make_lasting_directories(env, folder_of(path)));
   ASSIGN(auto stream, env.create(path));
   auto writer = std::make_unique<IpcWriter>(sink, path, std::move(stream));
   TRY(writer->start(schema));

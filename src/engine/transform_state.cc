@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/lasting_folder.h"
 #include "engine/checksum.h"
 
 namespace trommel {
@@ -116,7 +117,7 @@ Result<StateFile> TransformStates::write_file(const std::string& name, const std
   file.path = folder_ + "/" + name;
   file.size = static_cast<int64_t>(bytes.size());
   file.checksum = checksum_of(bytes);
-  TRY(env_.make_directories(folder_));
+  TRY(make_lasting_directories(env_, folder_));
   ASSIGN(auto out, env_.create(file.path));
   TRY(out->append(as_bytes(bytes)));
   if (sync) TRY(out->sync());

@@ -390,9 +390,13 @@ int renameat(int folder, const char* from, int to_folder, const char* to) {
   GUARDED("rename", OTHER, full, to_full, REAL(renameat)(folder, from, to_folder, to));
 }
 int rename(const char* from, const char* to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
+KEEP(renameat2);
 int renameat2(int folder, const char* from, int to_folder, const char* to, unsigned flags) {
-  if (flags != 0) abort();  // nobody here does
-  return renameat(folder, from, to_folder, to);
+  char buffer[8192], to_buffer[8192];
+  const char* full = absolute(folder, from, buffer, sizeof buffer);
+  const char* to_full = absolute(to_folder, to, to_buffer, sizeof to_buffer);
+  if (!below(full)) return REAL(renameat2)(folder, from, to_folder, to, flags);
+  GUARDED("rename", OTHER, full, to_full, REAL(renameat2)(folder, from, to_folder, to, flags));
 }
 KEEP(unlinkat);
 int unlinkat(int folder, const char* path, int flags) {

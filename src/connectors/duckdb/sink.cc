@@ -6,6 +6,7 @@
 #include <set>
 
 #include "arrow/api.h"
+#include "base/lasting_folder.h"
 #include "connectors/duckdb/merge.h"
 #include "fmt/format.h"
 #include "query/inserter.h"
@@ -105,7 +106,7 @@ class DuckdbSink : public StoreSink {
   Result<> make_file() const {
     Env& env = *target_.env;
     if (env.exists(target_.options.path)) return {};
-    TRY(env.make_directories(folder_of(target_.options.path)));
+    TRY(make_lasting_directories(env, folder_of(target_.options.path)));
     auto aside = target_.options;
     aside.path += ".new";
     TRY(env.remove(aside.path));
