@@ -12,6 +12,7 @@ from importlib.util import module_from_spec, spec_from_loader
 
 import duckdb
 import pyarrow
+from jobs import stays_in_state
 from trip import PHASES, ROOT
 
 EXAMPLE = ROOT / "examples/students"
@@ -181,7 +182,7 @@ def nothing_left(folder, files, beginnings, state):
         name = str(path.relative_to(folder))
         below = name.removeprefix(state + "/")
         if below != name:
-            own = below in ("lock", "taken.jsonl") or (below.startswith("checkpoint-") and below.endswith(".json")) or below.split("/")[0] in ("rejects", "transforms")
+            own = stays_in_state(below)
         else:
             own = name in files or name.removesuffix(".wal") in files or (name.startswith(beginnings) and not path.name.startswith("."))
         assert own, f"{name} is left behind"

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import duckdb
@@ -22,6 +23,11 @@ def rows_of(file, count=12):
 def text_of(rows, bad=0):
     lines = [f"{number},{word.upper()},{amount}\n" for number, word, amount in rows]
     return HEAD + "".join(lines[:2] + lines[1:2] + lines[2:]) + "".join(f"x{i},bad,0\n" for i in range(bad))
+
+
+def stays_in_state(path):
+    """Whether a file of the state folder is one that a run which ended well leaves."""
+    return re.fullmatch(r"lock|status\.json|taken\.jsonl|checkpoint-\d+\.json|(rejects|transforms)/.*", path) is not None
 
 
 class Job:
@@ -127,7 +133,7 @@ stores: {{ warehouse: "duckdb:t.duckdb" }}
         """Whether a file is one that may lie there after a run that ended well."""
         state = path.removeprefix(".trommel/job/")
         if state != path:
-            return state in ("lock", "status.json", "taken.jsonl") or (state.startswith("checkpoint-") and state.endswith(".json")) or state.split("/")[0] in ("rejects", "transforms")
+            return stays_in_state(state)
         return path in ("p.yaml", "t.duckdb", "t.duckdb.wal") or (path.startswith("out/") and path.endswith(".parquet") and not pathlib.Path(path).name.startswith("."))
 
 
