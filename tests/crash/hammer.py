@@ -225,13 +225,13 @@ class Hammer:
             if at is None and job.over():
                 over = min(over, time.monotonic() + 0.1)  # the last epoch may be the one
         if process.poll() is None:
-            process.send_signal(signal.SIGKILL if at else signal.SIGINT)
+            process.send_signal(signal.SIGKILL if at else signal.SIGTERM)
         end = self.wire.ended(process)
         if end.code == -signal.SIGKILL:
             self.kills[(job.name, lanes, end.phase)] += 1
             return True
         self.missed += 1
-        assert end.code in (0, -signal.SIGINT) or "stopped" in end.said, end.said
+        assert end.code in (0, -signal.SIGTERM) or "stopped" in end.said, end.said
         return False
 
     def round(self, job, lanes, kills):

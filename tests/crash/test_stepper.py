@@ -3,7 +3,7 @@
 kill: before the n-th open for writing, write, sync, rename, unlink, mkdir or truncate (so after every one of them too); torn: in the middle of the n-th
 write; full: the n-th call that takes room gets half of it, and nothing of that run gets any more; sync: the n-th sync fails. DuckDB's calls count
 as ours do. Left out: reading, and what libraries do outside of the job's folder. A kill cannot lose what was written and not synced, for the system
-keeps it: that is the simulator's part, and test_order.py's.
+keeps it: that is the simulator's part.
 
 STEPS=all takes every n (make soak); else a spread of them that depends on SEED."""
 import os

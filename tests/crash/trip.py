@@ -67,7 +67,11 @@ class Tripwire:
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def ended(self, process, timeout=300):
-        said, _ = process.communicate(timeout=timeout)
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         return self.look(process.returncode, said)
 
     def look(self, code=0, said=""):
