@@ -27,6 +27,7 @@ Domain domain_of(duckdb_error_type type) {
     case DUCKDB_ERROR_NETWORK:
     case DUCKDB_ERROR_HTTP:
     case DUCKDB_ERROR_TRANSACTION:
+    case DUCKDB_ERROR_FATAL:  // it gave the file up: a sync failed, or its log could not be written
       return Domain::external;
     case DUCKDB_ERROR_UNKNOWN_TYPE:
     case DUCKDB_ERROR_INVALID_TYPE:
