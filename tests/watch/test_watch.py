@@ -234,6 +234,15 @@ def test_a_large_file_is_published_in_pieces(watched):
     assert watched.left() == []
 
 
+def test_empty_folders_of_dead_claims_go(watched):
+    watched.pipeline()
+    (watched.inbox / ".trommel-drops/7-3/sub").mkdir(parents=True)
+    watched.drop("a.csv", rows_of(1))
+    watched.once()
+    watched.expect(rows_of(1))
+    assert list(watched.inbox.iterdir()) == []
+
+
 def test_killed_again_and_again(watched):
     watched.pipeline(
         path="in/**/*.csv",

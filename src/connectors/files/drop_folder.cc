@@ -60,7 +60,9 @@ Result<std::vector<DropFolder::Drop>> DropFolder::look(size_t most) {
 }
 
 Result<> DropFolder::sync_claims() {
-  for (const std::string& folder : unsynced_) TRY(env_.sync_directory(folder));
+  for (const std::string& folder : unsynced_) {
+    if (env_.exists(folder)) TRY(env_.sync_directory(folder));
+  }
   unsynced_.clear();
   return {};
 }
@@ -81,7 +83,10 @@ Result<> DropFolder::claims_of_old(std::vector<Drop>& drops, const std::string& 
                         options_.pattern == base_ + "/" + name;
     if (wanted) drops.push_back({entry, name});
   }
-  return {};
+  // A run that died while it claimed or put away leaves folders with nothing in them.
+  const bool files =
+      std::any_of(entries.begin(), entries.end(), [](const FileInfo& entry) { return !entry.is_directory; });
+  return files ? Result<>() : env_.remove_folder(folder);
 }
 
 bool DropFolder::left_alone(const FileInfo& file) const {
