@@ -37,6 +37,7 @@ struct Split {
       unit;  ///< what is taken, refused and put away as one, in one epoch: the file of a split; empty: its own id
   std::string content;   ///< hash of all its bytes, where equal contents are to be taken once
   bool remember = true;  ///< false: the source itself never gives it out again once it was put away
+  std::string replays;   ///< of a row that comes back: the id of its reject
 
   const std::string& unit_id() const { return unit.empty() ? id : unit; }
 };

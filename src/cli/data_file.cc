@@ -89,7 +89,8 @@ Node file_settings(const std::string& path, const FileOptions& options, Problems
 }
 
 Result<std::shared_ptr<Source>> bind_file(Session& session, const std::string& path, const FileOptions& options,
-                                          const std::string& scratch, Problems& problems) {
+                                          const std::string& scratch, Problems& problems,
+                                          const std::optional<Contract>& contract) {
   const SourceKind* files = files_source(session.components);
   if (files == nullptr) return internal_error("files", "no component reads files");
   const Node settings = file_settings(path, options, problems);
@@ -98,7 +99,7 @@ Result<std::shared_ptr<Source>> bind_file(Session& session, const std::string& p
   context.env = &session.env;
   context.folder = ".";
   context.state_folder = scratch;
-  return files->bind(settings, std::nullopt, context, problems);
+  return files->bind(settings, contract, context, problems);
 }
 
 Result<LoadedRows> load_rows(query::Connection& connection, Source& source, const std::string& table) {

@@ -38,7 +38,8 @@ Node file_settings(const std::string& path, const FileOptions& options, Problems
 /// The file, glob or standard input (`-`), looked at and ready to be read. Null where `problems` tell of the options.
 /// What must be kept while it is read goes to the folder `scratch`.
 Result<std::shared_ptr<Source>> bind_file(Session& session, const std::string& path, const FileOptions& options,
-                                          const std::string& scratch, Problems& problems);
+                                          const std::string& scratch, Problems& problems,
+                                          const std::optional<Contract>& contract = std::nullopt);
 
 struct LoadedRows {
   int64_t rows = 0, unread = 0;

@@ -152,6 +152,7 @@ class Runs {
     run.stop = stopping_.token();
     run.ephemeral = options_.ephemeral;
     run.once = once;
+    run.replay = options_.replay;
     run.stepped = options_.stepped.has_value();
     run.seed = options_.stepped.value_or(0);
     run.say = [this](const std::string& line) {
@@ -213,7 +214,8 @@ int run_in_sight(Session& session, const Pipeline& pipeline, const RunningOption
   auto opened = open_log(session, pipeline.settings.log, options.quiet || options.brief);
   if (!opened) return session.fail(opened.error());
   Runs runs(session, pipeline, options, stopping, **opened);
-  const bool by_schedule = pipeline.settings.schedule && !options.ephemeral && !options.stepped;
+  const bool by_schedule =
+      pipeline.settings.schedule && !options.ephemeral && !options.stepped && options.replay == nullptr;
   if (by_schedule && !options.once) return runs.on_schedule();
   const int code = runs.once();
   if (by_schedule && code == done) runs.see_to_schedule();

@@ -18,6 +18,7 @@ struct RunningOptions {
   bool brief = false;         ///< one line in place of the balance sheet, unless rows were lost on the way
   std::string report;         ///< file for the report as JSON
   bool ephemeral = false;
+  Feeds* replay = nullptr;          ///< rejects come back in place of what sources have to give
   bool once = false;                ///< a watched folder: take what is there, and end; a schedule: do not wait
   std::optional<uint64_t> stepped;  ///< all on one thread, in an order drawn from this seed
 };

@@ -40,8 +40,9 @@ class StatusText {
       line("last epoch", fmt::format("{}, {}", status_.checkpoint->epoch, at(status_.checkpoint_us)));
     if (status_.run) of_run(*status_.run);
     if (status_.life_read) {
-      line("all runs", fmt::format("{} read, {} written, {} rejected", rows_text(*status_.life_read),
-                                   count_text(*status_.life_written), count_text(*status_.life_rejected)));
+      line("all runs", fmt::format("{} read, {} written, {} rejected, {} of them replayed",
+                                   rows_text(*status_.life_read), count_text(*status_.life_written),
+                                   count_text(*status_.life_rejected), count_text(*status_.life_replayed)));
     }
     open_inputs();
     if (status_.due) next_run(*status_.due);

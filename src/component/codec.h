@@ -65,6 +65,11 @@ struct FormatKind {
   std::function<Result<std::shared_ptr<FileFormat>>(const Sample&, std::shared_ptr<RandomFile>, const Node& settings,
                                                     const std::optional<Contract>&, Problems&)>
       look;
+  /// The same file as `facts` of one of its decoders tell of it, to read single records of it again. Null: the format
+  /// cannot.
+  std::function<Result<RecalledFormat>(const std::string& facts, const Schema& rows, const Node& settings,
+                                       const std::optional<Contract>&)>
+      recall;
 };
 
 /// Rows to the bytes of one file.

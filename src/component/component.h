@@ -60,6 +60,10 @@ struct BindContext {
   std::shared_ptr<int> remembering = std::make_shared<int>(0);
   /// The in-memory database that the SQL of this run shares; made at the first call.
   std::function<Result<std::shared_ptr<query::Database>>()> database;
+  /// Rows come back that were rejected (`rejects replay`): a source is bound to decode single records, and its inputs
+  /// need not be there. It has the schema of its contract, or else this one, where that is known.
+  bool recalls = false;
+  Schema recalled_schema;
   bool provenance = true;  ///< false: positions end at the source (a measurement); SQL need not carry them
   Epoch epoch_hint = 1;    ///< the epoch that the next run would close, for names shown by `plan`
 };
@@ -94,6 +98,7 @@ struct BoundSink {
   std::vector<std::string> notes;  ///< DDL it would run, encodings
   std::vector<std::string> owns;   ///< paths or tables that nobody else may write to
   bool by_input = false;           ///< an output is named after its input: an epoch ends where inputs end
+  bool replaces = false;           ///< rows that are there go when others come: single rows cannot be added
 };
 
 struct SinkSettings {

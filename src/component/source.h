@@ -1,6 +1,7 @@
 // In: where rows enter, and how bytes become rows.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,6 +25,18 @@ class Decoder {
   /// The raw record that begins at `position` of the block, without its line end: what a reject keeps. By default up to
   /// the next line feed.
   virtual Bytes record_at(const Block& block, Position position) const;
+  /// What `Source::recall` needs to read a single record of this split again when the split is gone; null: it cannot.
+  virtual std::shared_ptr<const std::string> facts() const { return nullptr; }
+};
+
+/// Reads records one by one that came out of a split once, from what a reject kept of them.
+struct RecalledFormat {
+  std::shared_ptr<const Decoder> decoder;  ///< to rows of the source
+  /// The record's own columns as text, as they stand in it; null where a record cannot be put together from those.
+  std::shared_ptr<const Decoder> as_text;
+  Schema text_schema;
+  /// The reverse: a record from its columns.
+  std::function<std::string(const std::vector<std::optional<std::string>>&)> record;
 };
 
 /// One opened split. `read` blocks for a moment at most where nothing is there.
@@ -80,6 +93,10 @@ class Source {
   virtual bool refuses_whole() const { return false; }
   /// How long the content of what was taken is remembered, in microseconds; 0: contents do not matter.
   virtual int64_t remembers_content_us() const { return 0; }
+  /// A way to read records of a split that is gone: `facts` are those of the decoder that it had.
+  virtual Result<RecalledFormat> recall(const std::string& /*facts*/) {
+    return config_error("source", "it cannot read single records again");
+  }
   /// What it noticed since it was asked last and people should know, a line each: a folder that went away.
   virtual std::vector<std::string> news() { return {}; }
 

@@ -115,6 +115,19 @@ const Spec<CommitText>& CommitText::spec() {
   return spec;
 }
 
+const Spec<RejectLogText>& RejectLogText::spec() {
+  static const auto spec =
+      Spec<RejectLogText>("rejects", "How long the log of rejects is kept")
+          .description(
+              "A log past a limit is removed, the oldest first, and the run's log says which, and how many of its "
+              "rejects were never replayed. The last epoch's stays. Looked at once a minute.")
+          .field("max_age", &RejectLogText::max_age, "how long after its epoch a log of rejects is kept; 0s: for ever",
+                 {.example = "30d"})
+          .field("max_size", &RejectLogText::max_size, "how much all logs of rejects may take together; 0B: any size",
+                 {.example = "100MB"});
+  return spec;
+}
+
 const Spec<PipelineText>& PipelineText::spec() {
   static const auto spec =
       Spec<PipelineText>("pipeline", "A pipeline file: where rows come from, what is done to them, where they go")
@@ -152,6 +165,8 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("schedule", &PipelineText::schedule,
                  "when `run` runs it: a cron text or a map; left out, once when it is started",
                  {.example = "\"0 6 * * *\"", .type = "cron text or schedule"})
+          .field("rejects", &PipelineText::rejects, "how long rejects are kept to be looked at and replayed",
+                 {.example = "{ max_age: 30d, max_size: 100MB }"})
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
           .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",

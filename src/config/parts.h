@@ -71,6 +71,12 @@ struct CommitText {
   static const Spec<CommitText>& spec();
 };
 
+struct RejectLogText {
+  Duration max_age{RejectLogSettings{}.max_age_us};
+  ByteSize max_size{RejectLogSettings{}.max_bytes};
+  static const Spec<RejectLogText>& spec();
+};
+
 struct PipelineText {
   std::optional<std::string> name;
   Pairs<Node> sources, tables, transforms, sinks, stores;
@@ -80,6 +86,7 @@ struct PipelineText {
   bool ordered = false;
   CommitText commit;
   std::optional<ScheduleText> schedule;
+  RejectLogText rejects;
   std::optional<Path> state;
   LogText log;
   static const Spec<PipelineText>& spec();

@@ -90,6 +90,7 @@ class Loader {
       Problems told;  // by the Spec's own check
       settings.schedule = read_schedule(*text.schedule, *root.find("schedule"), told);
     }
+    settings.rejects = {text.rejects.max_age.us, text.rejects.max_size.bytes};
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
     settings.log.format = text.log.format;
     settings.log.max_bytes = text.log.max_size.bytes;

@@ -64,6 +64,12 @@ struct CommitSettings {
   int64_t bytes = 1'000'000'000;  ///< read, as they lie in the input
 };
 
+/// `rejects:`. Past which limits the reject logs of epochs go; 0: never.
+struct RejectLogSettings {
+  int64_t max_age_us = int64_t{90} * 86'400'000'000;
+  int64_t max_bytes = 1'000'000'000;
+};
+
 struct PipelineSettings {
   int64_t memory_bytes = 0;  ///< 0: a share of the machine
   int64_t lanes = 0;         ///< 0: as many as cores
@@ -71,6 +77,7 @@ struct PipelineSettings {
   bool ordered = false;
   CommitSettings commit;
   std::optional<ScheduleSettings> schedule;
+  RejectLogSettings rejects;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 

@@ -59,6 +59,7 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
                {"epoch", checkpoint.epoch},
                {"rows_read", checkpoint.rows_read},
                {"rows_rejected", checkpoint.rows_rejected}};
+  body["life"] = Json::parse(life_text(checkpoint.life));
   body["taken"] = Json::array();
   for (const auto& input : checkpoint.taken) {
     Json taken = to_json(input.split);
@@ -97,6 +98,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   out.epoch = body.value("epoch", Epoch{0});
   out.rows_read = body.value("rows_read", int64_t{0});
   out.rows_rejected = body.value("rows_rejected", int64_t{0});
+  out.life = parse_life(body.value("life", Json::object()).dump());
   for (const Json& input : body["taken"]) {
     const std::string how = input.value("how", "taken");
     const auto place = std::find(std::begin(kHow), std::end(kHow), how) - std::begin(kHow);

@@ -16,6 +16,7 @@
 #include "base/env.h"
 #include "component/source.h"
 #include "engine/balance.h"
+#include "engine/life.h"
 #include "engine/output_files.h"
 #include "engine/split_key.h"
 #include "engine/spool.h"
@@ -44,6 +45,7 @@ struct Checkpoint {
   std::vector<PreparedFile> files;  ///< those of the reject log too (sink `rejects`)
   std::vector<SealedSegment> segments;
   int64_t rows_read = 0, rows_rejected = 0;
+  Life life;  ///< the sum of all epochs up to this one
 };
 
 /// One line of JSON and its checksum: a torn or damaged file is told from a whole one.

@@ -416,7 +416,8 @@ TEST_F(EngineTest, PlantedMiscountsAreFound) {
   world_.sink_miscounts = true;
   report = run();
   ASSERT_FALSE(report);
-  EXPECT_THAT(report.error().text(), HasSubstr("file: in 500 is not written 499"));
+  EXPECT_THAT(report.error().text(), HasSubstr("file: since epoch 1: read 1000 + expanded 0 is not written 499"));
+  EXPECT_TRUE(written().empty());
 }
 
 TEST_F(EngineTest, PastTheBudgetNothingIsPublished) {

@@ -50,8 +50,9 @@ class Group::NodeOutlet final : public Outlet {
       group_.hand_on(self, slice(batch, at, std::min(rows, batch.size() - at)));
   }
   void reject(const Batch& batch, std::span<const Refusal> refusals) override {
+    RowSpeller speller(*batch.rows);
     for (const Refusal& refusal : refusals)
-      refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), batch, refusal, lines_));
+      refuse(refusal.code, make_reject(group_.plan_.pipeline, stage(), batch, refusal, lines_, speller));
   }
   void reject(const Block& block, std::span<const RawRefusal> refusals) override {
     for (const RawRefusal& refusal : refusals)
@@ -76,6 +77,9 @@ class Group::NodeOutlet final : public Outlet {
   Counts& counts() { return group_.members_[member_].counts; }
   const std::string& stage() const { return group_.plan_.nodes[group_.members_[member_].node].name; }
   void refuse(const std::string& code, Reject reject) {
+    const Member& self = group_.members_[member_];
+    const PlanNode& node = group_.plan_.nodes[self.node];
+    if (node.transform.make && node.ports() > 1) reject.input = group_.plan_.nodes[node.inputs[self.input]].name;
     group_.refuse(group_.members_[member_], code, std::move(reject));
   }
 
@@ -93,7 +97,8 @@ Group::Group(const Plan& plan, size_t head, Ledger& ledger, Flow& flow)
     member.outlet = std::make_unique<NodeOutlet>(*this, i);
     for (const size_t next : plan.nodes[nodes[i]].outputs) {
       const auto& inputs = plan.nodes[next].inputs;
-      const auto input = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), nodes[i]) - inputs.begin());
+      const size_t input = plan.nodes[next].port(
+          static_cast<size_t>(std::find(inputs.begin(), inputs.end(), nodes[i]) - inputs.begin()));
       const auto inside = std::find(nodes.begin(), nodes.end(), next);
       if (inside != nodes.end()) {
         member.inside.emplace_back(static_cast<size_t>(inside - nodes.begin()), input);
@@ -187,6 +192,7 @@ Result<> Group::end() {
 void Group::push_member(Member& member, size_t input, const Batch& batch) {
   if (error_) return;
   member.counts.in += batch.size();
+  member.input = input;
   if (auto done = member.transform->push(input, batch, *member.outlet); !done)
     fail(at_node(member, std::move(done).error()));
 }
@@ -207,7 +213,7 @@ void Group::refuse(Member& member, const std::string& code, Reject reject) {
   ++member.counts.rejected;
   ++member.counts.reasons[code];
   ++ledger_.rows_rejected;
-  pending_ += sizeof(Reject) + reject.raw.size();
+  pending_ += sizeof(Reject) + reject.raw.size() + reject.row.size();
   rejects_.push_back(std::move(reject));
 }
 

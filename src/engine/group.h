@@ -83,6 +83,7 @@ class Group {
     std::unique_ptr<Transform> transform;
     std::unique_ptr<NodeOutlet> outlet;
     Counts counts;
+    size_t input = 0;                                ///< that the rows at hand came by
     std::vector<std::pair<size_t, size_t>> inside;   ///< (member, input) that its rows fall into
     std::vector<std::pair<size_t, size_t>> outside;  ///< (node, input)
   };

@@ -268,6 +268,7 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
   Result<> take(Parcel& parcel) override {
     Counts counts;
     for (const auto& delivery : parcel.deliveries) {
+      took_any_ = true;
       counts.in += delivery.batch.size();
       TRY(sink_.write(delivery.batch, files_));
     }
@@ -279,6 +280,7 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
             attempt.plan.nodes[node].sink.if_exists, attempt.sync};
   }
   Result<> close() override {
+    if (attempt_.plan.replays && !took_any_) return {};  // no file for nothing
     TRY(sink_.finish(files_));
     ASSIGN(prepared_.files, files_.prepare());
     Counts counts;
@@ -291,6 +293,7 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
   const size_t node_;
   FileSink& sink_;
   TemporaryFiles files_;
+  bool took_any_ = false;
   PreparedSink prepared_;
 };
 
@@ -319,6 +322,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
     ASSIGN(const auto refusals, sink_.refuses(batch));
     Batch kept = batch;
     if (!refusals.empty()) {
+      RowSpeller speller(*batch.rows);
       std::vector<uint8_t> keep(static_cast<size_t>(batch.size()), 1);
       for (const Refusal& refusal : refusals) {
         if (keep[static_cast<size_t>(refusal.row)] == 0) continue;
@@ -326,7 +330,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
         ++counts.rejected;
         ++counts.reasons[refusal.code];
         ++attempt_.ledger.rows_rejected;
-        refused.rejects.push_back(make_reject(attempt_.plan.pipeline, name(), batch, refusal, lines_));
+        refused.rejects.push_back(make_reject(attempt_.plan.pipeline, name(), batch, refusal, lines_, speller));
       }
       ASSIGN(kept, filter(batch, keep));
     }
@@ -341,7 +345,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
   }
   Result<> close() override {
     // A bounded run makes its table even without rows; an epoch among many need not touch the store for nothing.
-    if (!writer_ && attempt_.carried == nullptr) TRY(open_segment_writer());
+    if (!writer_ && attempt_.carried == nullptr && !attempt_.plan.replays) TRY(open_segment_writer());
     if (writer_) {
       ASSIGN(auto segment, writer_->seal(attempt_.sync));
       prepared_.segments.push_back(std::move(segment));
@@ -368,7 +372,8 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
       : InboxMachine(inbox),
         attempt_(attempt),
         files_(attempt.env, {"rejects", attempt.plan.pipeline, attempt.state_folder, attempt.epoch, IfExists::replace,
-                             attempt.sync}) {}
+                             attempt.sync}),
+        lines_(attempt.epoch, [&plan = attempt.plan](const std::string& source) { return rows_of(plan, source); }) {}
   std::string name() const override { return "rejects"; }
   PreparedSink& prepared() override { return prepared_; }
   const std::vector<Reject>& first() const override { return first_; }
@@ -382,6 +387,11 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
       TRY(write(reject));
     }
     return {};
+  }
+  static Schema rows_of(const Plan& plan, const std::string& source) {
+    const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
+                                   [&](const PlanNode& n) { return n.source && n.name == source; });
+    return node == plan.nodes.end() ? nullptr : node->schema;
   }
   /// An input with a reject is refused as a whole, where its source says so.
   void note_input(const Reject& reject) {
@@ -400,6 +410,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   Result<> write_refused(const RefusedInput& input) {
     int64_t left = input.rows;
     for (Reject reject : input.rejects) {
+      reject.whole_file = true;
       reject.rows = left > 0 ? 1 : 0;
       left -= reject.rows;
       TRY(write(reject));
@@ -410,6 +421,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
     rest.stage = rest.source = input.split->source;
     rest.split = input.split->name;
     rest.code = "file_refused";
+    rest.whole_file = true;
     rest.reason = "the whole file was refused";
     rest.rows = left;
     return write(rest);
@@ -419,9 +431,8 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
       const std::string path = fmt::format("{}/rejects/epoch-{:06}.jsonl", attempt_.state_folder, attempt_.epoch);
       ASSIGN(file_, files_.create(path));
     }
-    reject.epoch = attempt_.epoch;
-    reject.id = reject_id(reject);
-    TRY(file_->append(as_bytes(reject_line(reject) + "\n")));
+    reject.at_us = attempt_.env.now_us();
+    TRY(file_->append(as_bytes(lines_.line(reject) + "\n")));
     rows_ += reject.rows;
     if (first_.size() < 10) first_.push_back(reject);
     const auto at = std::find_if(by_source_.begin(), by_source_.end(),
@@ -447,6 +458,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
 
   Attempt& attempt_;
   TemporaryFiles files_;
+  RejectLines lines_;
   std::unique_ptr<OutputFile> file_;
   int64_t rows_ = 0;
   std::vector<Reject> first_;

@@ -26,8 +26,9 @@ void add_problem(Problems& problems, const Part& part, const Error& error) {
 class Planner {
  public:
   Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch,
-          const BoundSources& bound)
-      : pipeline_(pipeline), components_(components), problems_(problems), bound_(bound) {
+          const BoundSources& bound, Feeds* feeds)
+      : pipeline_(pipeline), components_(components), problems_(problems), bound_(bound), feeds_(feeds) {
+    plan_.replays = feeds != nullptr;
     plan_.pipeline = pipeline.name;
     plan_.file = pipeline.file;
     plan_.folder = pipeline.folder;
@@ -63,6 +64,7 @@ class Planner {
       for (size_t i = 0; i < pipeline_.sinks.size(); ++i) bind_sink(pipeline_.sinks[i], graph.sink_inputs[i]);
       check_owners();
     }
+    if (feeds_ != nullptr && problems_.size() == before) check_feeds();
     return std::move(plan_);
   }
 
@@ -116,7 +118,7 @@ class Planner {
     for (const Part& part : pipeline_.sources) {
       PlanNode node = named(part, PlanNode::Kind::source);
       const size_t before = problems_.size();
-      node.source = bind_part(part);
+      node.source = feeds_ == nullptr ? bind_part(part) : bind_stand_in(part);
       if (!node.source || problems_.size() != before) continue;
       node.endless = node.source->endless();
       plan_.endless = plan_.endless || node.endless;
@@ -125,6 +127,86 @@ class Planner {
       node.max_rejects = part.max_rejects;
       add(std::move(node), {});
     }
+    if (feeds_ == nullptr) return;
+    for (const Feeds::Feed& feed : feeds_->feeds()) {
+      PlanNode node;
+      node.kind = PlanNode::Kind::source;
+      node.name = feed.name;
+      node.component = "rejects";
+      node.source = feed.source;
+      add(std::move(node), {});
+    }
+  }
+
+  std::shared_ptr<Source> bind_stand_in(const Part& part) {
+    context_.recalls = true;
+    context_.recalled_schema = feeds_->rows_of(part.name);
+    auto real = bind_part(part);
+    context_.recalls = false;
+    if (!real) return nullptr;
+    auto stand_in = feeds_->stand_in(part.name, std::move(real));
+    if (stand_in) return *stand_in;
+    add_problem(problems_, part, stand_in.error());
+    return nullptr;
+  }
+
+  /// Lets the rejects of a stage come in beside its own inputs.
+  void feed(size_t self, const Part& part) {
+    if (feeds_ == nullptr) return;
+    PlanNode& node = plan_.nodes[self];
+    const size_t ports = node.inputs.size();
+    for (const Feeds::Feed& feed : feeds_->feeds()) {
+      if (feed.stage != node.name) continue;
+      size_t port = 0;
+      while (!feed.input.empty() && port < ports && plan_.nodes[node.inputs[port]].name != feed.input) ++port;
+      if (port == ports) {
+        problems_.add(part.place,
+                      fmt::format("`{}` no longer reads `{}`, whose rows it rejected", node.name, feed.input),
+                      "replay by ids or --stage, without these");
+        return;
+      }
+      const size_t from = place_[feed.name];
+      plan_.nodes[from].schema = plan_.nodes[node.inputs[port]].schema;
+      plan_.nodes[from].outputs.push_back(self);
+      node.inputs.push_back(from);
+      node.fed.push_back(port);
+      if (auto bound = feeds_->bind(feed, plan_.nodes[from].schema); !bound)
+        add_problem(problems_, part, bound.error());
+    }
+  }
+
+  /// Rows that come back alone cannot go where all of them are needed.
+  void check_feeds() {
+    std::vector<uint8_t> fed(plan_.nodes.size(), 0);
+    for (size_t i = 0; i < plan_.nodes.size(); ++i) {
+      const PlanNode& node = plan_.nodes[i];
+      fed[i] = node.kind == PlanNode::Kind::source && (node.component == "rejects" || feeds_->brings(node.name));
+      for (const size_t input : node.inputs) fed[i] = fed[i] || fed[input];
+      if (!fed[i] || node.kind == PlanNode::Kind::source) continue;
+      if (node.transform.make && (node.transform.shape == Shape::whole_input || node.transform.judges_whole)) {
+        problems_.add(
+            place_of_part(node.name),
+            fmt::format("`{}` needs its whole input: of rows that come back alone it would make other results",
+                        node.name),
+            "mend the rows where they came from, and run with a state folder of its own");
+      }
+      if (node.sink.replaces) {
+        problems_.add(
+            place_of_part(node.name),
+            fmt::format("`{}` replaces rows that are there: with rows that come back alone the others would go",
+                        node.name),
+            "mend the rows where they came from, or take `write: append` or `upsert`");
+      }
+    }
+  }
+
+  Place place_of_part(const std::string& name) const {
+    for (const auto* parts : {&pipeline_.transforms, &pipeline_.sinks}) {
+      for (const Part& part : *parts) {
+        if (part.name == name) return part.place;
+      }
+    }
+    return {};
   }
 
   void bind_transform(const Part& part, const std::vector<std::string>& inputs) {
@@ -160,7 +242,7 @@ class Planner {
     node.endless = endless;
     node.schema = node.transform.schema;
     node.notes = node.transform.notes;
-    add(std::move(node), inputs);
+    feed(add(std::move(node), inputs), part);
   }
 
   void bind_sink(const Part& part, const std::vector<std::string>& inputs) {
@@ -189,7 +271,8 @@ class Planner {
     node.schema = info.schema;
     node.notes = part.store_notes;
     node.notes.insert(node.notes.end(), node.sink.notes.begin(), node.sink.notes.end());
-    add(std::move(node), inputs);
+    if (feeds_ != nullptr) node.sink.if_exists = IfExists::number;  // the rows of before stay
+    feed(add(std::move(node), inputs), part);
   }
 
   /// Whether rows that leave the node know where they came from.
@@ -223,7 +306,7 @@ class Planner {
     return node;
   }
 
-  void add(PlanNode node, const std::vector<std::string>& inputs) {
+  size_t add(PlanNode node, const std::vector<std::string>& inputs) {
     const size_t self = plan_.nodes.size();
     place_[node.name] = self;
     for (const std::string& input : inputs) {
@@ -231,12 +314,14 @@ class Planner {
       plan_.nodes[place_[input]].outputs.push_back(self);
     }
     plan_.nodes.push_back(std::move(node));
+    return self;
   }
 
   const Pipeline& pipeline_;
   const Components& components_;
   Problems& problems_;
   const BoundSources& bound_;
+  Feeds* feeds_;
   BindContext context_;
   Plan plan_;
   std::map<std::string, size_t> place_;
@@ -263,8 +348,8 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
 }
 
 Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
-                       Epoch epoch, const BoundSources& bound) {
-  return Planner(pipeline, components, env, problems, epoch, bound).make();
+                       Epoch epoch, const BoundSources& bound, Feeds* feeds) {
+  return Planner(pipeline, components, env, problems, epoch, bound, feeds).make();
 }
 
 std::map<std::string, std::vector<std::string>> component_names(const Components& components) {

@@ -18,6 +18,7 @@ struct PlanNode {
   Kind kind = Kind::source;
   std::string name, component;
   std::vector<size_t> inputs, outputs;  ///< indexes into Plan::nodes
+  std::vector<size_t> fed;              ///< the last of `inputs` bring rejects back: which of the first each stands for
   Schema schema;                        ///< of the rows it hands on; of a sink: of the rows it takes
   std::vector<std::string> notes;       ///< guesses, DDL, where provenance ends
   bool endless = false;                 ///< its rows come for ever: of a source, or from one
@@ -25,6 +26,32 @@ struct PlanNode {
   BoundTransform transform;
   BoundSink sink;
   std::optional<RejectBudget> max_rejects;  ///< of a source; else the pipeline's holds
+
+  /// How many inputs it was bound with, and which of them the rows of one of `inputs` are for.
+  size_t ports() const { return inputs.size() - fed.size(); }
+  size_t port(size_t input) const { return input < ports() ? input : fed[input - ports()]; }
+};
+
+/// Rejects on their way back into a plan. Sources stand aside: no input is read. What a source refused comes back
+/// through its decoder, what a later stage refused directly at the input of that stage.
+class Feeds {
+ public:
+  struct Feed {
+    std::string name;          ///< of the node that brings the rows
+    std::string stage, input;  ///< where they enter; `input` says whose rows they were, empty: there is only one
+    std::shared_ptr<Source> source;
+  };
+  virtual ~Feeds() = default;
+  /// The rows that a source had, for one whose inputs are gone and that has no contract.
+  virtual Schema rows_of(const std::string& source) const = 0;
+  /// What stands in the place of a source; `real` is bound only to decode what it refused, and to hear of what an epoch
+  /// before took.
+  virtual Result<std::shared_ptr<Source>> stand_in(const std::string& name, std::shared_ptr<Source> real) = 0;
+  /// Whether that source's own rejects come back.
+  virtual bool brings(const std::string& source) const = 0;
+  virtual const std::vector<Feed>& feeds() const = 0;
+  /// The columns that the rows of a feed must have.
+  virtual Result<> bind(const Feed& feed, const Schema& rows) = 0;
 };
 
 struct Plan {
@@ -39,6 +66,7 @@ struct Plan {
   int64_t batch_rows = 0;    ///< decoded batches are cut to this many rows; 0: as they come. For tests.
   bool provenance = true;    ///< false: rows forget where they came from once they are decoded; to measure its price
   Epoch epoch = 1;           ///< that the run would close
+  bool replays = false;      ///< rejects come back; no input is read
 };
 
 /// Sources that an earlier plan of the same run bound, by name: their widened types must not be guessed again.
@@ -54,7 +82,7 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
 /// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the
 /// outside did (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
 Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
-                       Epoch epoch = 1, const BoundSources& bound = {});
+                       Epoch epoch = 1, const BoundSources& bound = {}, Feeds* feeds = nullptr);
 
 /// The component names by section, as load_pipeline wants them.
 std::map<std::string, std::vector<std::string>> component_names(const Components& components);

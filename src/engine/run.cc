@@ -10,6 +10,8 @@
 #include "engine/attempt.h"
 #include "engine/budget.h"
 #include "engine/publish.h"
+#include "engine/reject_logs.h"
+#include "engine/replay.h"
 #include "engine/status.h"
 #include "engine/why.h"
 #include "telemetry/numbers.h"
@@ -29,7 +31,8 @@ class Run {
         problems_(problems),
         state_(env, pipeline.settings.state),
         states_(env, pipeline.settings.state + "/transforms"),
-        publisher_(env, state_, options, report_) {
+        publisher_(env, state_, options, report_),
+        reject_logs_(env, pipeline.settings.state, pipeline.settings.rejects) {
     report_.pipeline = pipeline.name;
     report_.started_us = env.now_us();
   }
@@ -72,11 +75,12 @@ class Run {
   /// Where the last epoch left off.
   void remember(const Checkpoint& last) {
     states_.set(last.state);
-    for (const OpenInput& input : last.open) open_at_[split_key(input.split)] = input.at;
+    life_ = last.life;
+    for (const OpenInput& input : last.open) open_[split_key(input.split)] = input;
   }
 
   Result<> plan(const BoundSources& bound) {
-    ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound));
+    ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound, options_.replay));
     if (!problems_.empty()) {
       return config_error(pipeline_.file,
                           fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
@@ -109,8 +113,8 @@ class Run {
         own->source = node.name;
         const std::string key = split_key(*own);
         if (publisher_.taken().keys.contains(key) || !known_.insert(key).second) continue;
-        const auto at = open_at_.find(key);
-        pending_.push_back({std::move(own), at == open_at_.end() ? 0 : at->second, now});
+        const auto open = open_.find(key);
+        pending_.push_back({std::move(own), open == open_.end() ? 0 : open->second.at, now});
       }
     }
     status().looked(static_cast<int64_t>(pending_.size()), pending_.empty() ? 0 : pending_.front().found_us);
@@ -205,7 +209,7 @@ class Run {
     for (const auto& [name, source] : bound_) {
       std::vector<Split> splits;
       for (const Input& input : pending_) {
-        if (input.split->source == name && !open_at_.contains(split_key(*input.split))) splits.push_back(*input.split);
+        if (input.split->source == name && !open_.contains(split_key(*input.split))) splits.push_back(*input.split);
       }
       if (!splits.empty()) source->release(splits);
     }
@@ -438,6 +442,8 @@ class Run {
     checkpoint.segments = std::move(result.segments);
     checkpoint.rows_read = balance.read();
     checkpoint.rows_rejected = balance.rejected();
+    TRY(must_balance_for_life(balance, checkpoint.segments));
+    checkpoint.life = life_;
     if (!options_.ephemeral) {
       ASSIGN(checkpoint.state, states_.write(report_.epoch, result.changes, true));
       TRY(state_.write(checkpoint));
@@ -452,9 +458,21 @@ class Run {
     const std::vector<StateFile> before = states_.files();
     states_.set(std::move(checkpoint.state));
     TRY(states_.sweep({before, states_.files()}));
+    if (!options_.ephemeral) {
+      const auto replayed = [&]() -> Result<std::set<std::string>> { return replayed_ids(publisher_.taken()); };
+      TRY(reject_logs_.tidy(replayed, [&](const std::string& line) { say(line); }));
+    }
     ++report_.epochs;
     if (endless_) ++report_.epoch;
     return {};
+  }
+
+  Result<> must_balance_for_life(const Balance& balance, const std::vector<SealedSegment>& segments) {
+    life_.add(report_.epoch, balance, segments, options_.replay != nullptr);
+    const auto mistakes = life_.mistakes();
+    if (mistakes.empty()) return {};
+    return internal_error(pipeline_.name, "the balance of all epochs does not balance: " + mistakes.front(),
+                          "nothing was published");
   }
 
   /// What the epoch took and what it leaves open, and `pending_` without the former.
@@ -464,7 +482,7 @@ class Run {
       if (progress.ended) {
         checkpoint.taken.push_back({*progress.split, Delivered::How::taken, {}});
       } else {
-        checkpoint.open.push_back({*progress.split, progress.at});
+        open_[split_key(*progress.split)] = {*progress.split, progress.at};
       }
     }
     std::map<std::string, std::vector<RefusedInput>> units;
@@ -479,12 +497,12 @@ class Run {
     for (const TakenInput& input : checkpoint.taken) {
       gone.insert(split_key(input.split));
       known_.erase(split_key(input.split));
-      open_at_.erase(split_key(input.split));
+      open_.erase(split_key(input.split));
     }
-    for (const OpenInput& input : checkpoint.open) open_at_[split_key(input.split)] = input.at;
+    for (const auto& [key, input] : open_) checkpoint.open.push_back(input);
     std::erase_if(pending_, [&](const Input& input) { return gone.contains(split_key(*input.split)); });
     for (Input& input : pending_) {
-      if (const auto at = open_at_.find(split_key(*input.split)); at != open_at_.end()) input.from = at->second;
+      if (const auto open = open_.find(split_key(*input.split)); open != open_.end()) input.from = open->second.at;
     }
   }
 
@@ -494,7 +512,7 @@ class Run {
       warn(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
     if (!endless_) return;
     for (const TakenInput& input : checkpoint.taken) {
-      if (input.how == Delivered::How::taken)
+      if (input.how == Delivered::How::taken && options_.replay == nullptr)
         say(fmt::format("took {}: {}", input.split.name, rows_text(ledger.input_rows(input.split))));
     }
     for (const PreparedFile& file : checkpoint.files) {
@@ -536,11 +554,13 @@ class Run {
   BoundSources bound_;
   bool opened_ = false;  ///< the state folder is ours
   bool endless_ = false;
-  std::vector<Input> pending_;               ///< found and not yet taken, in order
-  std::set<std::string> known_;              ///< keys of those, and of what this run took and a source may show again
-  std::map<std::string, Position> open_at_;  ///< where inputs go on that an earlier epoch began
-  std::vector<TakenInput> skipped_;          ///< to be put away with the next epoch
+  std::vector<Input> pending_;             ///< found and not yet taken, in order
+  std::set<std::string> known_;            ///< keys of those, and of what this run took and a source may show again
+  std::map<std::string, OpenInput> open_;  ///< inputs that an earlier epoch began; those of this run or not
+  std::vector<TakenInput> skipped_;        ///< to be put away with the next epoch
   Carried carried_;
+  Life life_;  ///< up to the last epoch
+  RejectLogs reject_logs_;
   int widened_ = 0;
 };
 

@@ -29,9 +29,10 @@ struct Progress {
 struct RunOptions {
   bool stepped = false;  ///< all machines on one thread, in an order drawn from `seed`
   uint64_t seed = 0;
-  bool once = false;       ///< endless sources: take what is there, and end
-  bool ephemeral = false;  ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
-  std::stop_token stop;    ///< asks for a clean end
+  bool once = false;        ///< endless sources: take what is there, and end
+  bool ephemeral = false;   ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
+  Feeds* replay = nullptr;  ///< rejects come back in place of what sources have to give
+  std::stop_token stop;     ///< asks for a clean end
   std::function<void(const Progress&)> progress;
   StatusFile* status = nullptr;  ///< for `trommel status`; run_pipeline brings one
   std::function<void(const std::string&)>

@@ -187,6 +187,14 @@ void add_checkpoint(Env& env, const std::string& folder, PipelineStatus& status)
   auto newest = state.newest(damaged);
   if (!newest || !*newest) return;
   status.checkpoint = std::move(**newest);
+  const Life& life = status.checkpoint->life;
+  if (life.until > 0) {
+    status.life_read = life.read;
+    status.life_rejected = life.rejected;
+    status.life_replayed = life.replayed;
+    status.life_written = 0;
+    for (const Life::Line& line : life.sinks) *status.life_written += line.written;
+  }
   if (status.pipeline.empty()) status.pipeline = status.checkpoint->pipeline;
   if (const auto info = env.info(state.checkpoint_path(status.checkpoint->epoch)))
     status.checkpoint_us = info->modified_us;
@@ -237,7 +245,8 @@ std::string status_json(const PipelineStatus& status) {
   out["run"] = status.run ? to_json(*status.run) : Json(nullptr);
   out["life"] = status.life_read ? Json{{"rows_read", *status.life_read},
                                         {"rows_written", *status.life_written},
-                                        {"rows_rejected", *status.life_rejected}}
+                                        {"rows_rejected", *status.life_rejected},
+                                        {"rows_replayed", *status.life_replayed}}
                                  : Json(nullptr);
   out["next_run"] = status.due
                         ? Json{{"schedule", status.due->schedule}, {"at_us", status.due->at_us}, {"at", status.due->at}}

@@ -76,7 +76,7 @@ struct PipelineStatus {
   std::optional<RunStatus> run;
   std::optional<Checkpoint> checkpoint;  ///< the newest
   int64_t checkpoint_us = 0;             ///< when it was written
-  std::optional<int64_t> life_read, life_written, life_rejected;
+  std::optional<int64_t> life_read, life_written, life_rejected, life_replayed;
   struct Due {
     std::string schedule;  ///< as text
     int64_t at_us = 0;

@@ -38,7 +38,7 @@ def test_bash_knows_every_verb_and_option(trommel, bash):
     verbs = bash("trommel", "")
     assert {"convert", "preview", "run", "rejects", "completion"} <= set(verbs)
     assert bash("trommel", "pre") == ["preview"]
-    assert bash("trommel", "rejects", "") == ["list", "show"]
+    assert bash("trommel", "rejects", "") == ["list", "show", "export", "replay"]
     for verb in [["convert"], ["run"], ["rejects", "show"], ["describe"]]:
         assert {word for word in bash("trommel", *verb, "--") if word.startswith("--")} == long_options(trommel, *verb)
 
@@ -136,7 +136,7 @@ def test_fish(trommel):
         assert done.stderr == ""
         return {answer.split("\t")[0] for answer in done.stdout.splitlines()}
     assert {"convert", "preview", "rejects"} <= complete("trommel ")
-    assert complete("trommel rejects ") >= {"list", "show"}
+    assert complete("trommel rejects ") >= {"list", "show", "export", "replay"}
     assert complete("trommel run --log-format ") == {"plain", "key_value", "json"}
     assert complete("trommel rejects show --") >= long_options(trommel, "rejects", "show") - {"--help"}
     assert "pipeline.yaml" in complete("trommel run pip")

@@ -178,6 +178,7 @@ class CsvDecoder : public Decoder {
     Work work(plan_, block, reinterpret_cast<const char*>(bytes->data()), size, index);
     return work.run(outlet);
   }
+  std::shared_ptr<const std::string> facts() const override { return plan_.facts; }
 
  private:
   /// The reader leaves out most of a line that is too long.

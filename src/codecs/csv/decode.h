@@ -19,8 +19,9 @@ struct DecodePlan {
   int file_columns = 0;             ///< fields of a whole row
   std::vector<ColumnPlan> columns;  ///< of the rows handed on
   Schema schema;
-  std::string encoding = "UTF-8";  ///< of the file, for what is said of bytes that are none of it
-  bool guessed = false;            ///< values that do not fit are misfits, not rejects
+  std::string encoding = "UTF-8";            ///< of the file, for what is said of bytes that are none of it
+  bool guessed = false;                      ///< values that do not fit are misfits, not rejects
+  std::shared_ptr<const std::string> facts;  ///< see Decoder::facts
 };
 
 std::shared_ptr<const Decoder> make_decoder(DecodePlan plan);

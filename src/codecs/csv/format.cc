@@ -10,9 +10,11 @@
 #include "codecs/csv/decode.h"
 #include "codecs/csv/guess.h"
 #include "codecs/csv/reader.h"
+#include "codecs/csv/recall.h"
 #include "codecs/csv/settings.h"
 #include "codecs/csv/sniff.h"
 #include "codecs/text/encoding.h"
+#include "component/columns.h"
 
 namespace trommel::csv {
 
@@ -41,6 +43,7 @@ class CsvFile : public FileFormat {
       : settings_(std::move(settings)), contract_(std::move(contract)) {}
 
   Result<> look(const Sample& raw);
+  Result<RecalledFormat> recall(const Recalled& known, const Schema& rows);
 
   Schema schema() const override {
     std::vector<ColumnInfo> columns;
@@ -329,6 +332,9 @@ Result<> CsvFile::target(const Schema& rows, const std::vector<int>& from_column
   plan.schema = rows;
   plan.guessed = guessed;
   plan.encoding = encoding_.is_utf8() ? "UTF-8" : encoding_.name;
+  Recalled recalled{"csv", true, dialect_, plan.encoding, nulls_, {}};
+  for (const FileColumn& column : columns_) recalled.columns.push_back({column.name, column.layout});
+  plan.facts = std::make_shared<const std::string>(recalled_text(recalled));
   for (int i = 0; i < rows->num_fields(); ++i) {
     ColumnPlan column;
     column.name = rows->field(i)->name();
@@ -353,6 +359,37 @@ Result<> CsvFile::target(const Schema& rows, const std::vector<int>& from_column
   }
   decoder_ = make_decoder(std::move(plan));
   return {};
+}
+
+/// What the pipeline says by now goes before what was found then: it may be what was mended.
+Result<RecalledFormat> CsvFile::recall(const Recalled& known, const Schema& rows) {
+  dialect_ = settings_.base();
+  dialect_.delimiter = known.dialect.delimiter;
+  dialect_.quote = known.dialect.quote;
+  dialect_.escape = known.dialect.escape;
+  dialect_.lone_cr = known.dialect.lone_cr;
+  if (settings_.delimiter) dialect_.delimiter = parse_byte(*settings_.delimiter).value_or(dialect_.delimiter);
+  if (settings_.quote) dialect_.quote = parse_byte(*settings_.quote).value_or(dialect_.quote);
+  if (settings_.escape) dialect_.escape = parse_byte(*settings_.escape).value_or(dialect_.escape);
+  nulls_ = settings_.nulls ? *settings_.nulls : known.nulls;
+  if (known.encoding != "UTF-8") encoding_.name = known.encoding;
+  const auto* names = settings_.header ? std::get_if<std::vector<std::string>>(&*settings_.header) : nullptr;
+  for (size_t i = 0; i < known.columns.size(); ++i) {
+    const std::string& name = names != nullptr && i < names->size() ? (*names)[i] : known.columns[i].name;
+    columns_.push_back({name, arrow::utf8(), known.columns[i].layout, true});
+  }
+  RecalledFormat out;
+  out.text_schema = schema();
+  std::vector<int> all;
+  for (size_t i = 0; i < columns_.size(); ++i) all.push_back(static_cast<int>(i));
+  const auto markers = std::exchange(nulls_, {});
+  TRY(target(out.text_schema, all, std::nullopt, false));
+  out.as_text = decoder_;
+  nulls_ = markers;
+  TRY(target(rows, match_columns(*rows, *out.text_schema).from_column, contract_, false));
+  out.decoder = decoder_;
+  out.record = [dialect = dialect_](const auto& fields) { return record_of(fields, dialect); };
+  return out;
 }
 
 ReaderOptions CsvFile::reader_options(Position at, int64_t block_bytes) const {
@@ -451,6 +488,14 @@ FormatKind csv_format() {
     auto file = std::make_shared<csv::CsvFile>(std::move(parsed), contract);
     TRY(file->look(sample));
     return file;
+  };
+  kind.recall = [](const std::string& facts, const Schema& rows, const Node& settings,
+                   const std::optional<Contract>& contract) -> Result<RecalledFormat> {
+    ASSIGN(const csv::Recalled known, csv::parse_recalled(facts));
+    Problems problems;
+    auto parsed = csv::read_spec().parse(settings, problems);
+    if (!problems.empty()) return config_error("csv", problems.text());
+    return csv::CsvFile(std::move(parsed), contract).recall(known, rows);
   };
   return kind;
 }

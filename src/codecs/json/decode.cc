@@ -237,6 +237,8 @@ class JsonDecoder : public Decoder {
     return work.finish(outlet, cut_short_);
   }
 
+  std::shared_ptr<const std::string> facts() const override { return plan_->facts; }
+
   Bytes record_at(const Block& block, Position position) const override {
     const Bytes bytes = block.view();
     const auto at =

@@ -40,6 +40,7 @@ struct DecodePlan {
   std::unordered_map<std::string, int> awaited;
   int64_t max_row = 16 << 20;
   std::string encoding = "UTF-8";
+  std::shared_ptr<const std::string> facts;  ///< see Decoder::facts
 };
 
 /// `cut_short`: for the last block of a file whose array is not closed.

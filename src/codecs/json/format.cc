@@ -6,10 +6,12 @@
 
 #include "codecs/csv/decode.h"
 #include "codecs/csv/reader.h"
+#include "codecs/csv/recall.h"
 #include "codecs/json/facts.h"
 #include "codecs/json/json.h"
 #include "codecs/json/reader.h"
 #include "codecs/text/encoding.h"
+#include "component/columns.h"
 
 namespace trommel::json {
 
@@ -76,6 +78,7 @@ class JsonFile : public FileFormat {
       : settings_(std::move(settings)), contract_(std::move(contract)) {}
 
   Result<> look(const Sample& raw);
+  Result<RecalledFormat> recall(const csv::Recalled& known, const Schema& rows);
 
   Schema schema() const override {
     std::vector<ColumnInfo> columns;
@@ -222,6 +225,9 @@ Result<> JsonFile::target(const Schema& rows, const std::vector<int>& from_colum
   plan->schema = rows;
   plan->max_row = settings_.max_row.bytes;
   if (!encoding_.is_utf8()) plan->encoding = encoding_.name;
+  csv::Recalled recalled{"json", layout_ == Layout::lines, {}, plan->encoding, {}, {}};
+  for (const FileColumn& column : columns_) recalled.columns.push_back({column.name, column.layout});
+  plan->facts = std::make_shared<const std::string>(csv::recalled_text(recalled));
   plan->others = guessed                                             ? OtherNames::misfit
                  : contract && contract->extra == ExtraColumns::drop ? OtherNames::drop
                                                                      : OtherNames::refuse;
@@ -260,6 +266,18 @@ Result<> JsonFile::target(const Schema& rows, const std::vector<int>& from_colum
   decoder_ = make_decoder(plan, false);
   cut_short_ = make_decoder(std::move(plan), true);
   return {};
+}
+
+/// Names that the file had none of may have come in by hand.
+Result<RecalledFormat> JsonFile::recall(const csv::Recalled& known, const Schema& rows) {
+  layout_ = known.lines ? Layout::lines : Layout::objects;
+  if (known.encoding != "UTF-8") encoding_.name = known.encoding;
+  for (const csv::RecalledColumn& column : known.columns)
+    columns_.push_back({column.name, {}, arrow::utf8(), column.layout, true, false});
+  for (const std::string& missing : match_columns(*rows, *schema()).missing)
+    columns_.push_back({missing, {}, arrow::utf8(), {}, true, true});
+  TRY(target(rows, match_columns(*rows, *schema()).from_column, contract_, false));
+  return RecalledFormat{decoder_, nullptr, nullptr, nullptr};
 }
 
 std::unique_ptr<Reader> JsonFile::reader(std::shared_ptr<const Split> split, std::unique_ptr<InputStream> stream,
@@ -355,6 +373,14 @@ FormatKind json_format() {
     auto file = std::make_shared<json::JsonFile>(std::move(parsed), contract);
     TRY(file->look(sample));
     return file;
+  };
+  kind.recall = [](const std::string& facts, const Schema& rows, const Node& settings,
+                   const std::optional<Contract>& contract) -> Result<RecalledFormat> {
+    ASSIGN(const csv::Recalled known, csv::parse_recalled(facts));
+    Problems problems;
+    auto parsed = json::read_spec().parse(settings, problems);
+    if (!problems.empty()) return config_error("json", problems.text());
+    return json::JsonFile(std::move(parsed), contract).recall(known, rows);
   };
   return kind;
 }

@@ -155,6 +155,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   }
 
   BoundSink bound;
+  bound.replaces = config.write == TableWrite::replace || config.write == TableWrite::replace_partitions;
   bound.target = target.name();
   bound.owns = {fmt::format("{}#{}", settings.store, target.table)};
   ASSIGN(const auto stored, look(target));

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/json.h"
 #include "component/columns.h"
 #include "connectors/files/drops.h"
 #include "connectors/files/files.h"
@@ -63,11 +64,20 @@ class FilesSource : public Source {
         folder_(context.folder),
         spool_folder_(context.state_folder + "/input"),
         block_bytes_(context.memory.block),
-        drops_(config_, {&env_, folder_, name_of(context.state_folder), context.epoch_hint}) {}
+        recalls_(context.recalls),
+        drops_(config_, {&env_, folder_, name_of(context.state_folder), context.epoch_hint}),
+        rows_(context.recalls ? context.recalled_schema : nullptr) {}
 
   Result<> bind(Problems& problems) {
     if (config_.format && kind_named(*config_.format) == nullptr) return unknown_format(problems);
-    if (config_.watch && contract_) return bind_without_files(problems);
+    if (recalls_ && rows_ && contract_ && contract_->extra == ExtraColumns::keep) {
+      if (auto kept = unify_columns({{config_.path.front(), rows_, true}}, *contract_)) {
+        rows_ = std::move(kept->rows);
+        return {};
+      }
+    }
+    if ((config_.watch || recalls_) && contract_) return bind_without_files(problems);
+    if (recalls_ && rows_) return {};
     TRY(scan());
     const std::vector<std::string> chosen = chosen_for_sampling();
     std::vector<const SpecInfo*> specs;
@@ -140,6 +150,14 @@ class FilesSource : public Source {
     return config_.same_content == SameContent::skip ? config_.remember.us : 0;
   }
   std::vector<std::string> news() override { return drops_.news(); }
+
+  Result<RecalledFormat> recall(const std::string& facts) override {
+    ASSIGN(const Json known, parse_json(facts, "what is known of the file of a reject"));
+    const std::string format = known.value("format", "");
+    const FormatKind* kind = kind_named(format);
+    if (kind == nullptr || !kind->recall) return config_error(format, "single records of it cannot be read again");
+    return kind->recall(facts, rows_, settings_for(settings_, *kind->spec), contract_);
+  }
 
   Schema schema() const override { return rows_; }
   bool guessed() const override { return !contract_ && !config_.watch; }
@@ -429,6 +447,7 @@ class FilesSource : public Source {
   const std::string folder_;
   const std::string spool_folder_;
   const int64_t block_bytes_;
+  const bool recalls_;  ///< nothing is read but single records
   Drops drops_;
   std::mutex mutex_;  ///< lanes open splits at the same time
   std::map<std::string, std::vector<InputFile>> pipes_;
