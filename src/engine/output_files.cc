@@ -170,7 +170,8 @@ Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std:
     at = end + 1;
     const bool kept =
         std::any_of(keep.begin(), keep.end(), [&](const PreparedFile& file) { return file.temporary == path; });
-    if (!kept && !path.empty()) TRY(env.remove(path));
+    const bool whole = path.ends_with(".tmp");  // else torn by a crash, and it may name anything
+    if (!kept && whole) TRY(env.remove(path));
   }
   return env.remove(list_path(state_folder));
 }

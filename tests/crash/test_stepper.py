@@ -1,7 +1,7 @@
 """The shipped binary tripped at its n-th call on files, for n = 1, 2, ... until a run passes clean; then started again, and judged.
 
-kill: before the n-th open for writing, write, sync, rename, unlink, mkdir or truncate (so after every one of them too); torn: in the middle of the n-th
-write; full: the n-th call that takes room gets half of it, and nothing of that run gets any more; sync: the n-th sync fails. DuckDB's calls count
+kill: before the n-th open for writing, write, sync, rename, unlink, mkdir or truncate (so after every one of them too); torn: within the n-th write, early,
+in its middle or late; full: the n-th call that takes room gets a part of it, and nothing of that run gets any more; sync: the n-th sync fails. DuckDB's calls count
 as ours do. Left out: reading, and what libraries do outside of the job's folder. A kill cannot lose what was written and not synced, for the system
 keeps it: that is the simulator's part.
 
@@ -36,7 +36,7 @@ def steps(wire, job, what):
 def step(wire, job, what, at):
     """False when the run passed clean."""
     job.prepare()
-    end = wire.run(job.folder, *job.arguments, do=what, at=at, log=wire.log_path)
+    end = wire.run(job.folder, *job.arguments, do=what, at=at, part=(10, 50, 90)[at % 3], log=wire.log_path)
     if not end.tripped:
         assert end.code == 0, end.said
         job.judge()

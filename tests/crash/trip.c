@@ -5,15 +5,16 @@
 // It sees calls that go through libc's dynamic symbols, from the program and from the libraries it links; test_trip.py
 // compares that with what strace sees. What stdio writes from within libc is not seen.
 //
-//   TRIP_FOLDER   only files below it count
-//   TRIP_PAGE     a file of at least 4096 bytes that is mapped: struct page
-//   TRIP_LOG      calls that counted, a line each: what they are (enum kind), after `*` the one that tripped (left out:
-//   none) TRIP_DO       kill, torn (half of the write, then kill), full (half of it, then ENOSPC for good), sync (EIO,
-//   once);
-//                 left out: nothing happens
-//   TRIP_AT       the number of the call, from 1: kill counts all calls, torn writes, full those that take room, sync
-//                 those that sync
-//   TRIP_PHASE, TRIP_ENTERED, TRIP_DELAY_US   SIGKILL so many microseconds after the phase was entered so many times
+// In the environment:
+//   - TRIP_FOLDER: only files below it count.
+//   - TRIP_PAGE: a file of at least 4096 bytes that is mapped: struct page.
+//   - TRIP_LOG: calls that counted, a line each: what they are (enum kind), after `*` the one that tripped.
+//   - TRIP_DO: kill; torn: a part of the write, then kill; full: a part of it, then ENOSPC for good; sync: EIO, once.
+//     Left out: nothing happens.
+//   - TRIP_AT: the number of the call, from 1: kill counts all calls, torn writes, full those that take room, sync
+//     those that sync.
+//   - TRIP_PART: how much of the write, in percent (50).
+//   - TRIP_PHASE, TRIP_ENTERED, TRIP_DELAY_US: SIGKILL so many microseconds after the phase was entered so many times.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ static struct {
   struct page* page;
   int log;
   enum what what;
-  int at, aim, aim_entered;
+  int at, part, aim, aim_entered;
   long delay_us;
   int count;
   int full;
@@ -82,6 +83,7 @@ __attribute__((constructor)) static void start(void) {
     if (strcmp(what, names[i]) == 0) trip.what = (enum what)i;
   }
   trip.at = (int)number("TRIP_AT", 0);
+  trip.part = (int)number("TRIP_PART", 50);
   trip.aim = (int)number("TRIP_PHASE", -1);
   trip.aim_entered = (int)number("TRIP_ENTERED", 1);
   trip.delay_us = number("TRIP_DELAY_US", 0);
@@ -179,7 +181,7 @@ static const char* absolute(int folder, const char* path, char* buffer, size_t s
   return buffer;
 }
 
-enum verdict { PASS, HALF, HALF_AND_DIE, NO_ROOM, FAILS };
+enum verdict { PASS, PART, PART_AND_DIE, NO_ROOM, FAILS };
 
 // Counts a call and says what is to become of it. With something to trip at, calls come one after the other, so that
 // the n-th call is that also in the order of their effects; `leave` ends a call.
@@ -204,10 +206,10 @@ static enum verdict arrive(const char* call, int kind, const char* path, const c
   if (mine) {
     if (trip.page != NULL) atomic_store(&trip.page->tripped, 1);
     if (trip.what == KILL) die();
-    if (trip.what == TORN) return HALF_AND_DIE;
+    if (trip.what == TORN) return PART_AND_DIE;
     if (trip.what == SYNC) return FAILS;
     trip.full = 1;
-    return kind & WRITES ? HALF : NO_ROOM;
+    return kind & WRITES ? PART : NO_ROOM;
   }
   return trip.full && (kind & TAKES_ROOM) ? NO_ROOM : PASS;
 }
@@ -228,7 +230,13 @@ static void* real(void** kept, const char* name) {
 }
 #define KEEP(name) static void* real_##name
 
-// A call that either happens or fails with `code`.
+// DuckDB counts on its header being written whole, and rewrites the block of its catalogue in place: torn early in
+// either the file cannot be opened any more, and nobody but DuckDB could help that. In the middle of a block it can.
+static size_t part_of(const char* path) {
+  return (size_t)(strstr(path, ".duckdb") != NULL && !ends_with(path, ".wal") ? 50 : trip.part);
+}
+
+// A call that either happens or fails.
 #define GUARDED(call, kind, path, to, run)                                                                        \
   do {                                                                                                            \
     const enum verdict verdict_ = arrive(call, kind, path, to);                                                   \
@@ -241,15 +249,15 @@ static void* real(void** kept, const char* name) {
 #define WRITTEN(call, path, size, run)                                         \
   do {                                                                         \
     const enum verdict verdict_ = arrive(call, WRITES | TAKES_ROOM, path, ""); \
-    const size_t half_ = (size) / 2;                                           \
+    const size_t part_ = (size) * part_of(path) / 100;                         \
     ssize_t result_;                                                           \
     if (verdict_ == PASS)                                                      \
       result_ = run(size);                                                     \
-    else if (verdict_ == NO_ROOM || half_ == 0)                                \
+    else if (verdict_ == NO_ROOM || part_ == 0)                                \
       result_ = fail_with(ENOSPC);                                             \
     else                                                                       \
-      result_ = run(half_);                                                    \
-    if (verdict_ == HALF_AND_DIE) die();                                       \
+      result_ = run(part_);                                                    \
+    if (verdict_ == PART_AND_DIE) die();                                       \
     leave();                                                                   \
     return result_;                                                            \
   } while (0)
