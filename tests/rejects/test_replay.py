@@ -4,63 +4,13 @@ import collections
 import csv
 import io
 import json
-import random
-import shutil
 import signal
 import subprocess
 import time
 
 import duckdb
-import pytest
 from conftest import AT, BAD, CONTRACT, GOOD, SINK, good, row
-
-MENDED = {
-    "cast": row(BAD["cast"].replace('"1,5"', "1.50")),
-    "ragged": row(BAD["ragged"].replace(",more", "")),
-    "check": row(BAD["check"].replace("5000", "500")),
-    "sql": row(BAD["sql"].replace("abc", "12")),
-    "sink": row(BAD["sink"].replace("300", "30")),
-}
-
-
-def read_csv(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_csv(path, rows, **how):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), **how)
-    writer.writeheader()
-    writer.writerows(rows)
-    path.write_text(text.getvalue(), newline="")
-
-
-def mend(rows):
-    for one in rows:
-        stage, line = one["reject_stage"], one["reject_raw"]
-        if stage == "sales" and '"1,5"' in line:
-            one["amount"] = "1.50"  # its columns can be had: one of them is changed
-        elif stage == "sales":
-            one["reject_raw"] = line.replace(",more", "")
-        elif stage == "judged":
-            one["amount"] = "500.25"
-        elif stage == "halved":
-            one["code"] = "12"
-        else:
-            one["code"] = "30"
-
-
-def after_all(sales):
-    """Everything is there once, nothing is left, and a second replay adds nothing."""
-    expected = good() + list(MENDED.values())
-    # The row that the table refused went to the files at once, as it was; mended it reaches the table alone.
-    assert sales.table() == collections.Counter(expected)
-    in_lake = [r for r in expected if r != MENDED["sink"]] + [SINK]
-    assert sales.lake() == collections.Counter(in_lake)
-    assert sales.rejects() == []
-    sales.balances(read=25)
-
+from mending import after_all, mend, read_csv, write_csv
 
 def test_an_edited_export_as_csv(sales):
     sales.start()
@@ -380,38 +330,3 @@ def test_old_logs_go_and_the_log_says_so(sales):
     assert "removed epoch-000001.jsonl: 5 rejects past the limit of rejects: max_age, 5 of them never replayed" in said
     assert sales.open() == {"judged": 1}
     assert "6 rows rejected since epoch 1, 0 replayed, 6 left, 5 of these past" in sales.run("rejects", "list", "p.yaml")
-
-
-@pytest.mark.parametrize("round_of", range(3))
-def test_killed_in_the_middle_and_replayed_again(sales, round_of):
-    """Kills at moments spread over the first replay; whatever was done by then, the second brings each row once."""
-    sales.start()
-    sales.run("rejects", "export", "p.yaml", "bad.csv")
-    rows = read_csv(sales.folder / "bad.csv")
-    mend(rows)
-    write_csv(sales.folder / "mended.csv", rows)
-    backup = sales.folder.parent / f"{sales.folder.name}-backup"
-    shutil.copytree(sales.folder, backup)
-    started = time.monotonic()
-    sales.replay("mended.csv")
-    whole = time.monotonic() - started
-    shutil.rmtree(sales.folder)
-    killed = 0
-    for step in range(12):
-        shutil.copytree(backup, sales.folder)
-        moment = whole * (0.15 + 0.85 * (step + random.random()) / 12)
-        process = subprocess.Popen(
-            sales.command("rejects", "replay", "p.yaml", "mended.csv"), cwd=sales.folder,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        time.sleep(moment)
-        process.kill()
-        killed += process.wait() != 0
-        # Now and then the next to come is an ordinary run, which must finish what was begun.
-        if step % 3 == 2:
-            sales.run("run", "p.yaml", "--once")
-        sales.replay("mended.csv")
-        after_all(sales)
-        shutil.rmtree(sales.folder)
-    assert killed > 0
-    sales.folder.mkdir()
