@@ -12,6 +12,7 @@ struct Options {
   std::string block_bytes;
   int64_t lanes = 0, batch_rows = 0;
   std::optional<uint64_t> stepped;
+  std::string from, to;
   bool no_provenance = false;
   RunningOptions running;
 };
@@ -28,6 +29,20 @@ bool writes_to_standard_output(const Pipeline& pipeline) {
   return false;
 }
 
+/// A backfill, if there is one. Nothing: the days are the wrong way round.
+std::optional<std::optional<schedule::Days>> days_of(const Options& options) {
+  if (options.from.empty() && options.to.empty()) return std::optional<schedule::Days>();
+  schedule::Days days;
+  if (!options.from.empty()) days.first = *schedule::parse_day(options.from);
+  if (!options.to.empty()) days.last = *schedule::parse_day(options.to);
+  if (days.last < days.first) return std::nullopt;
+  return days;
+}
+
+std::string day_option(const std::string& text) {
+  return schedule::parse_day(text) ? "" : text + " is no day, such as 2026-01-31";
+}
+
 int run(Session& session, Options& options) {
   session.set_variables(options.variables);
   Problems problems;
@@ -38,6 +53,10 @@ int run(Session& session, Options& options) {
   pipeline.settings.provenance = !options.no_provenance;
   if (!options.block_bytes.empty()) pipeline.settings.block_bytes = parse_byte_size(options.block_bytes)->bytes;
   options.running.stepped = options.stepped;
+  const auto days = days_of(options);
+  if (!days) return session.wrong("--to " + options.to + " lies before --from " + options.from);
+  pipeline.settings.days = *days;
+  options.running.once = options.running.once || days->has_value();
   if (!options.memory.empty()) pipeline.settings.memory_bytes = parse_byte_size(options.memory)->bytes;
   if (!options.max_rejects.empty()) {
     const auto budget = parse_reject_budget(options.max_rejects);
@@ -57,6 +76,7 @@ void add_run(CLI::App& app, Session& session, Action& action) {
       add_verb(app, "run", "Run a pipeline, or keep its schedule: publish all of it, or nothing and say why",
                "  trommel run pipeline.yaml\n"
                "  trommel run pipeline.yaml --max-rejects 0.1% --report report.json\n"
+               "  trommel run pipeline.yaml --from 2026-01-01 --to 2026-01-31   # these days again\n"
                "  trommel run pipeline.yaml --log run.log --log-format json\n"
                "  trommel run pipeline.yaml -D WAREHOUSE=duckdb:test.duckdb --memory 512MB --lanes 1");
   auto options = std::make_shared<Options>();
@@ -83,6 +103,13 @@ void add_run(CLI::App& app, Session& session, Action& action) {
       ->type_name("N");
   verb->add_flag("--once", options->running.once,
                  "Now and once: of a watched folder take what is there and end; of a schedule do not wait");
+  verb->add_option("--from", options->from,
+                   "A backfill: files of days from this one on, taken before or not (`{date:%Y-%m-%d}` in their path)")
+      ->check(day_option)
+      ->type_name("DAY");
+  verb->add_option("--to", options->to, "A backfill: files of days up to this one, and of it")
+      ->check(day_option)
+      ->type_name("DAY");
   verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
   add_variables(*verb, options->variables);
   // What the tests vary to see that it changes nothing; an empty group is not shown in the help.

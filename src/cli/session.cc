@@ -93,8 +93,11 @@ std::optional<Error> Session::missing_data(const Pipeline& pipeline) {
   BindContext context;
   context.env = &env;
   context.folder = pipeline.folder;
+  context.state_folder = pipeline.settings.state;
   for (const auto* parts : {&pipeline.sources, &pipeline.tables}) {
     for (const Part& part : *parts) {
+      context.name = part.name;
+      context.days = parts == &pipeline.sources ? pipeline.settings.days : std::nullopt;
       for (const SourceKind& kind : components.sources) {
         if (kind.spec->name != part.component) continue;
         Problems ignored;  // binding the whole plan says them

@@ -14,6 +14,7 @@
 #include "component/source.h"
 #include "component/transform.h"
 #include "config/contract.h"
+#include "schedule/schedule.h"
 #include "spec/spec.h"
 
 namespace trommel {
@@ -46,11 +47,13 @@ struct InputInfo {
   Schema schema;
   bool endless = false;         ///< it never ends by itself: a watched folder, a topic
   bool keeps_positions = true;  ///< its rows know their split, and their position in it
+  Growth growth = {};           ///< of the sources that its rows come from, what all allow
 };
 
 /// What binding may use. Binding reads (samples, table definitions), and never writes.
 struct BindContext {
   Env* env = nullptr;
+  std::string name;          ///< of the part that is bound
   std::string folder;        ///< relative paths start here
   std::string state_folder;  ///< of the run; DuckDB spills in a folder below it
   MemoryShares memory;
@@ -65,7 +68,9 @@ struct BindContext {
   bool recalls = false;
   Schema recalled_schema;
   bool provenance = true;  ///< false: positions end at the source (a measurement); SQL need not carry them
-  Epoch epoch_hint = 1;    ///< the epoch that the next run would close, for names shown by `plan`
+  /// A backfill: sources give inputs of these days alone, and cannot be bound where they do not know their inputs' day.
+  std::optional<schedule::Days> days;
+  Epoch epoch_hint = 1;  ///< the epoch that the next run would close, for names shown by `plan`
 };
 
 struct SourceKind {
@@ -99,6 +104,8 @@ struct BoundSink {
   std::vector<std::string> owns;   ///< paths or tables that nobody else may write to
   bool by_input = false;           ///< an output is named after its input: an epoch ends where inputs end
   bool replaces = false;           ///< rows that are there go when others come: single rows cannot be added
+  bool repeatable = false;         ///< rows that are given again take the place of what they were given as before
+  std::string repeatable_hint;     ///< what to write to make it so
 };
 
 struct SinkSettings {

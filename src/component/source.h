@@ -73,6 +73,12 @@ struct Delivered {
   std::string why;  ///< of a refused one: what is wrong with it, on several lines, for people
 };
 
+/// What may be done to take rows whose columns are others than those of earlier runs.
+struct Growth {
+  bool columns = false;  ///< new ones are added
+  bool types = false;    ///< types become wider
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -97,6 +103,10 @@ class Source {
   virtual Result<RecalledFormat> recall(const std::string& /*facts*/) {
     return config_error("source", "it cannot read single records again");
   }
+  /// Names of inputs differ from day to day: what is named after an input is of one day.
+  virtual bool names_hold_days() const { return false; }
+  /// What a table that its rows go to may do about columns that have changed.
+  virtual Growth growth() const { return {}; }
   /// What it noticed since it was asked last and people should know, a line each: a folder that went away.
   virtual std::vector<std::string> news() { return {}; }
 

@@ -81,6 +81,9 @@ struct PipelineSettings {
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 
+  /// Not in the file: a backfill. Inputs of these days alone, whether they were taken before or not.
+  std::optional<schedule::Days> days;
+
   // Not in the file: what tests vary to see that it changes nothing.
   int64_t batch_rows = 0;   ///< decoded batches are cut to this many rows; 0: as they come
   int64_t block_bytes = 0;  ///< what a reader aims at per block; 0: from the memory budget

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "engine/graph.h"
 #include "engine/reference_table.h"
@@ -49,6 +50,7 @@ class Planner {
     context_.memory = plan_.memory;
     context_.lanes = plan_.lanes;
     context_.epoch_hint = epoch;
+    context_.days = pipeline.settings.days;
     context_.database = shared_database();
   }
 
@@ -63,6 +65,7 @@ class Planner {
     if (problems_.size() == before) {
       for (size_t i = 0; i < pipeline_.sinks.size(); ++i) bind_sink(pipeline_.sinks[i], graph.sink_inputs[i]);
       check_owners();
+      if (context_.days) check_backfill();
     }
     if (feeds_ != nullptr && problems_.size() == before) check_feeds();
     return std::move(plan_);
@@ -89,6 +92,7 @@ class Planner {
     if (const auto kept = bound_.find(part.name); kept != bound_.end()) return kept->second;
     const SourceKind* kind = find_source_kind(components_, part.component);
     if (kind == nullptr) return nullptr;  // the pipeline file's reader has said so
+    context_.name = part.name;
     auto source = kind->bind(part.settings, part.contract, context_, problems_);
     if (source) return *source;
     add_problem(problems_, part, source.error());
@@ -96,6 +100,7 @@ class Planner {
   }
 
   void bind_tables() {
+    const auto days = std::exchange(context_.days, std::nullopt);  // what is looked up is of no day
     for (const Part& part : pipeline_.tables) {
       const size_t before = problems_.size();
       auto source = bind_part(part);
@@ -112,6 +117,7 @@ class Planner {
         add_problem(problems_, part, table.error());
       }
     }
+    context_.days = days;
   }
 
   void bind_sources() {
@@ -219,7 +225,8 @@ class Planner {
       infos.push_back({.name = input,
                        .schema = node.schema,
                        .endless = node.endless,
-                       .keeps_positions = keeps_positions(at->second)});
+                       .keeps_positions = keeps_positions(at->second),
+                       .growth = growth(at->second)});
     }
     if (kind == nullptr) return;
     if (!kind->inputs && infos.size() != 1) {
@@ -253,7 +260,8 @@ class Planner {
     }
     const InputInfo info{.name = inputs[0],
                          .schema = plan_.nodes[place_[inputs[0]]].schema,
-                         .keeps_positions = keeps_positions(place_[inputs[0]])};
+                         .keeps_positions = keeps_positions(place_[inputs[0]]),
+                         .growth = common_growth(inputs)};
     for (const std::string& other : inputs) {
       if (plan_.nodes[place_[other]].schema->Equals(*info.schema, false)) continue;
       problems_.add(part.from_place,
@@ -283,6 +291,21 @@ class Planner {
            std::ranges::all_of(of.inputs, [this](size_t input) { return keeps_positions(input); });
   }
 
+  /// What the sources of a node's rows allow.
+  Growth growth(size_t node) const {
+    const PlanNode& of = plan_.nodes[node];
+    if (of.source) return of.source->growth();
+    Growth all{true, true};
+    for (const size_t input : of.inputs) all = both(all, growth(input));
+    return all;
+  }
+  Growth common_growth(const std::vector<std::string>& inputs) {
+    Growth all{true, true};
+    for (const std::string& input : inputs) all = both(all, growth(place_[input]));
+    return all;
+  }
+  static Growth both(const Growth& a, const Growth& b) { return {a.columns && b.columns, a.types && b.types}; }
+
   void check_owners() {
     std::map<std::string, std::string> owners;
     for (const PlanNode& node : plan_.nodes) {
@@ -294,6 +317,30 @@ class Planner {
         problems_.add(part->place,
                       fmt::format("`{}` writes to `{}`, and so does `{}`", node.name, owned, owner->second),
                       "give each sink a place of its own");
+      }
+    }
+  }
+
+  /// A day that runs again must not be there twice, nor take the place of another.
+  void check_backfill() {
+    for (const Part& part : pipeline_.sources) {
+      if (plan_.nodes[place_[part.name]].endless)
+        problems_.add(part.place, "`" + part.name + "` is watched for what is new: it has no days to go back to",
+                      "leave out `watch: true`, or `--from` and `--to`");
+    }
+    const bool named_by_day = std::ranges::all_of(
+        plan_.nodes, [](const PlanNode& node) { return !node.source || node.source->names_hold_days(); });
+    for (const Part& part : pipeline_.sinks) {
+      const BoundSink& sink = plan_.nodes[place_[part.name]].sink;
+      if (!sink.repeatable) {
+        problems_.add(part.place, "rows of a day that runs again would be twice in `" + part.name + "`",
+                      sink.repeatable_hint);
+      } else if (sink.by_input && !named_by_day) {
+        problems_.add(part.place,
+                      "files of `" + part.name +
+                          "` are named after inputs whose names do not hold the day: one day "
+                          "would replace another",
+                      "write the day into the names of the inputs, not into those of their folders alone");
       }
     }
   }

@@ -79,6 +79,7 @@ std::string report_json(const RunReport& report) {
                             {"component", node.component},
                             {"counts", counts_json(node.counts)}});
   }
+  out["news"] = report.news;
   out["rejects_logged"] = report.balance.rejects_logged;
   out["outputs"] = Json::array();
   for (const PublishedOutput& output : report.outputs) {

@@ -68,6 +68,13 @@ class Run {
     TRY(plan({}));
     TRY(publisher_.recover(plan_, last, damaged));
     TRY(states_.sweep({states_.files()}));
+    if (pipeline_.settings.days && !states_.files().empty()) {
+      return config_error(pipeline_.file,
+                          "a step of this pipeline remembers what earlier runs held (`dedupe` or `unique` with "
+                          "`within`, `whole` against the last run): rows of a day that runs again would be compared "
+                          "with themselves",
+                          "compare within a run, or run the days under another name");
+    }
     say_guesses();
     return endless_ ? run_endless() : run_bounded();
   }
@@ -107,12 +114,13 @@ class Run {
     for (const PlanNode& node : plan_.nodes) {
       if (!node.source) continue;
       ASSIGN(const auto found, node.source->discover());
-      for (const std::string& line : node.source->news()) warn(line);
+      for (const std::string& line : node.source->news()) note(node.name + ": " + line);
       for (const Split& split : found) {
         auto own = std::make_shared<Split>(split);
         own->source = node.name;
         const std::string key = split_key(*own);
-        if (publisher_.taken().keys.contains(key) || !known_.insert(key).second) continue;
+        const bool taken = publisher_.taken().keys.contains(key) && !pipeline_.settings.days;
+        if (taken || !known_.insert(key).second) continue;
         const auto open = open_.find(key);
         pending_.push_back({std::move(own), open == open_.end() ? 0 : open->second.at, now});
       }
@@ -123,6 +131,7 @@ class Run {
 
   /// Inputs whose content was taken before are taken with this epoch, unread.
   void set_known_contents_aside() {
+    if (pipeline_.settings.days) return;
     std::set<std::string> now;  // contents of this epoch
     std::vector<Input> left;
     for (Input& input : pending_) {
@@ -532,6 +541,11 @@ class Run {
     return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
   }
 
+  void note(const std::string& line) {
+    constexpr size_t kept = 100;
+    warn(line);
+    if (report_.news.size() < kept) report_.news.push_back(line);
+  }
   StatusFile& status() const { return *options_.status; }
   void say(const std::string& line) const {
     if (options_.say) options_.say(line);

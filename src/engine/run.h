@@ -63,10 +63,11 @@ struct RunReport {
   std::string message;                   ///< why it was refused or stopped, and what to write to allow it
   int64_t started_us = 0, elapsed_us = 0, cpu_us = 0;
   int64_t bytes_read = 0, peak_memory_bytes = 0;
-  int64_t inputs = 0;          ///< splits read
-  int64_t inputs_refused = 0;  ///< as a whole, of these
-  int64_t epochs = 0;          ///< published
-  bool recovered = false;      ///< an earlier run's epoch was committed first
+  int64_t inputs = 0;             ///< splits read
+  int64_t inputs_refused = 0;     ///< as a whole, of these
+  int64_t epochs = 0;             ///< published
+  std::vector<std::string> news;  ///< what sources noticed and people should know, the first hundred
+  bool recovered = false;         ///< an earlier run's epoch was committed first
 };
 
 /// Plans (again when guessed types must be widened) and runs. Errors are what stopped it: the outside, or a broken

@@ -48,6 +48,12 @@ class Schedule {
   Zone zone_;
 };
 
+/// From the first to the last, both with them.
+struct Days {
+  Day first = Day(std::chrono::year(0) / 1 / 1), last = Day(std::chrono::year(9999) / 12 / 31);
+  bool has(Day day) const { return first <= day && day <= last; }
+};
+
 /// `06:00` or `06:00:30`.
 std::optional<std::chrono::seconds> parse_time_of_day(std::string_view text);
 std::string time_of_day_text(std::chrono::seconds time);

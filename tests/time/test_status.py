@@ -43,6 +43,11 @@ def test_a_resting_pipeline(place):
     place.call("run", "p.yaml")
     run = place.json("status", "p.yaml")["run"]
     assert (run["outcome"], run["rows_read"]) == ("nothing_new", 0)
+    place.write("in/b.csv", "id\n3\n4\n")
+    place.call("run", "p.yaml")
+    status = place.json("status", "p.yaml")
+    assert (status["run"]["rows_read"], status["epoch"]) == (2, 2)
+    assert (status["life"]["rows_read"], status["life"]["rows_written"], status["life"]["rows_rejected"]) == (5, 4, 1)
 
 
 def test_a_refused_run_says_why(place):

@@ -124,6 +124,25 @@ Result<std::optional<std::vector<StoredColumn>>> look(const DuckdbTarget& target
   return stored_columns(*connection, target.table);
 }
 
+/// Types that would become wider, and with them values that are there would change: BIGINT to DOUBLE beyond 2^53.
+Result<std::vector<std::string>> would_round(const DuckdbTarget& target) {
+  std::vector<std::string> out;
+  auto options = target.options;
+  options.read_only = true;
+  for (const TableChange& change : target.changes) {
+    if (change.from.empty()) continue;
+    ASSIGN(const auto database, query::Database::open(options));
+    ASSIGN(const auto connection, database->connect());
+    const std::string column = query::quote_name(change.column);
+    ASSIGN(const auto rows, connection->value(fmt::format(
+                                "SELECT count(*) FROM {} WHERE TRY_CAST(CAST({} AS {}) AS {}) IS DISTINCT FROM {}",
+                                query::quote_name(target.table), column, change.to, change.from, column)));
+    if (rows != "0")
+      out.push_back(fmt::format("column `{}`: as {} {} of its values would be others", change.column, change.to, rows));
+  }
+  return out;
+}
+
 Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, const BindContext& context,
                        Problems& problems) {
   const size_t before = problems.size();
@@ -143,6 +162,9 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   const Place place = place_of(*settings.settings);
   target.columns = wanted_columns(*input.schema, settings.contract, place, problems);
   if (problems.size() != before) return BoundSink{};
+  for (TableColumn& column : target.columns) {
+    if (column.input >= 0) column.input_name = input.schema->field(column.input)->name();
+  }
   for (const size_t i : find_columns(config.key, "key", target, *settings.settings, problems)) {
     target.columns[i].key = true;
     target.columns[i].nullable = false;
@@ -157,18 +179,26 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   BoundSink bound;
   bound.replaces = config.write == TableWrite::replace || config.write == TableWrite::replace_partitions;
   bound.target = target.name();
+  bound.repeatable = config.write == TableWrite::upsert || config.write == TableWrite::replace_partitions;
+  bound.repeatable_hint =
+      "write: replace_partitions and partition_by: [the column of the day], or write: upsert and key:";
   bound.owns = {fmt::format("{}#{}", settings.store, target.table)};
   ASSIGN(const auto stored, look(target));
   if (!stored) {
     bound.notes.push_back(create_table(target.table, target.columns));
   } else {
     auto fitted = target.columns;
-    const auto differences = fit_to_table(fitted, *stored);
+    auto differences = fit_to_table(fitted, *stored, target.table, input.growth, target.changes);
+    ASSIGN(const auto rounded, would_round(target));
+    differences.insert(differences.end(), rounded.begin(), rounded.end());
     if (differences.empty()) {
       target.columns = std::move(fitted);
-      bound.notes.push_back("the table is there, and its columns fit" + write_note(config));
+      bound.notes.push_back("the table is there, and its columns " +
+                            std::string(target.changes.empty() ? "fit" : "are made to fit") + write_note(config));
+      for (const TableChange& change : target.changes) bound.notes.push_back(change.ddl);
     } else if (target.write == TableWrite::replace) {
       target.recreate = true;
+      target.changes.clear();
       for (const auto& difference : differences) bound.notes.push_back("the table is made anew: " + difference);
       bound.notes.push_back(create_table(target.table, target.columns));
     } else {

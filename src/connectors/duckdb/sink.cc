@@ -160,6 +160,7 @@ class DuckdbSink : public StoreSink {
     auto ddl = create_table(target_.table, target_.columns);
     if (target_.recreate) return connection.run(ddl.replace(0, 6, "CREATE OR REPLACE"));
     TRY(connection.run(ddl.replace(0, 12, "CREATE TABLE IF NOT EXISTS")));
+    for (const TableChange& change : target_.changes) TRY(connection.run(change.ddl));
     if (target_.write != TableWrite::replace) return {};
     TRY(wake_indexes(connection, target_));
     return connection.run("DELETE FROM " + query::quote_name(target_.table));
@@ -186,7 +187,14 @@ class DuckdbSink : public StoreSink {
     arrow::ArrayVector columns;
     for (const auto& column : target_.columns) {
       if (column.input < 0) continue;
-      const auto& values = rows.column(column.input);
+      const auto values = rows.GetColumnByName(column.input_name);
+      if (!values) {  // rows of a run that crashed, before the column came up
+        auto nulls = arrow::MakeArrayOfNull(column.type, rows.num_rows());
+        if (!nulls.ok()) return internal_error("", nulls.status().ToString());
+        fields.push_back(arrow::field(column.name, column.type));
+        columns.push_back(*nulls);
+        continue;
+      }
       ASSIGN(auto cast, cast_column(values, column.type));
       if (!cast.refused.empty()) {
         return data_error("", fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type),

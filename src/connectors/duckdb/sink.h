@@ -25,6 +25,7 @@ struct DuckdbTarget {
   TableWrite write = TableWrite::append;
   std::vector<std::string> partition_by;  ///< of replace_partitions: columns, named as in the table
   bool recreate = false;                  ///< replace a table whose columns are others
+  std::vector<TableChange> changes;       ///< that make the table that is there take the rows
   std::vector<TableColumn> columns;
   std::string pipeline, sink;  ///< whose epochs these are
   Env* env = nullptr;

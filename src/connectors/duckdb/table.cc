@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrow/api.h"
+#include "component/columns.h"
 #include "fmt/format.h"
 
 namespace trommel {
@@ -41,6 +42,12 @@ bool widens(const arrow::DataType& from, const arrow::DataType& to) {
     return b.scale() >= a.scale() && b.precision() - b.scale() >= a.precision() - a.scale();
   }
   return false;
+}
+
+/// Whether a column may be changed to hold the values of both.
+bool becomes(const Type& from, const Type& to) {
+  const Type wide = wider_type(from, to);
+  return wide && same_type(*wide, *to);
 }
 
 }  // namespace
@@ -117,11 +124,21 @@ Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connectio
   return std::optional(std::move(out));
 }
 
-std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const std::vector<StoredColumn>& stored) {
+std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const std::vector<StoredColumn>& stored,
+                                      const std::string& table, const Growth& growth,
+                                      std::vector<TableChange>& changes) {
+  const std::string alter = "ALTER TABLE " + query::quote_name(table);
   std::vector<std::string> differences;
   for (auto& column : columns) {
     const auto same_name = [&](const StoredColumn& other) { return lower(other.name) == lower(column.name); };
     const auto found = std::ranges::find_if(stored, same_name);
+    if (found == stored.end() && growth.columns && column.nullable) {
+      // Once more after a crash it may be there.
+      changes.push_back({fmt::format("{} ADD COLUMN IF NOT EXISTS {} {}", alter, query::quote_name(column.name),
+                                     duckdb_type(*column.type)),
+                         column.name, "", ""});
+      continue;
+    }
     if (found == stored.end()) {
       differences.push_back(fmt::format("column `{}`: the table has none of that name", column.name));
       continue;
@@ -131,6 +148,10 @@ std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const s
     const auto type = parse_type(found->type);
     if (type && (same_type(*type->type, *column.type) || widens(*column.type, *type->type))) {
       column.type = type->type;
+    } else if (type && growth.types && becomes(type->type, column.type)) {
+      changes.push_back(
+          {fmt::format("{} ALTER COLUMN {} TYPE {}", alter, query::quote_name(column.name), duckdb_type(*column.type)),
+           column.name, found->type, duckdb_type(*column.type)});
     } else {
       differences.push_back(fmt::format("column `{}`: the table has {}, the rows have {}", column.name, found->type,
                                         duckdb_type(*column.type)));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "batch/types.h"
+#include "component/source.h"
 #include "config/contract.h"
 #include "query/database.h"
 
@@ -18,6 +19,13 @@ struct TableColumn {
   bool nullable = true;
   int input = -1;    ///< the column of the rows that it is filled from; -1: none, NULL
   bool key = false;  ///< rows are told apart by it; takes no NULL
+  std::string input_name = {};
+};
+
+/// What makes a table that is there take rows whose columns are others.
+struct TableChange {
+  std::string ddl, column;
+  std::string from, to;  ///< of a type that becomes wider, in DuckDB's words
 };
 
 /// A column of a table that is there.
@@ -41,6 +49,9 @@ Result<std::optional<std::vector<StoredColumn>>> stored_columns(query::Connectio
 
 /// Fits `columns` to the table that is there: wider types of the table are taken over, its NOT NULL too. Returns the
 /// differences that cannot be bridged, each a sentence: column `x`: the table has BIGINT, the rows have VARCHAR.
-std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const std::vector<StoredColumn>& stored);
+/// What `growth` bridges is added to `changes`, as DDL.
+std::vector<std::string> fit_to_table(std::vector<TableColumn>& columns, const std::vector<StoredColumn>& stored,
+                                      const std::string& table, const Growth& growth,
+                                      std::vector<TableChange>& changes);
 
 }  // namespace trommel

@@ -109,4 +109,21 @@ std::optional<schedule::Day> DatedPath::day_of(std::string_view path) const {
   return std::nullopt;
 }
 
+std::string missing_days(const schedule::Days& days, const std::set<schedule::Day>& seen) {
+  constexpr int64_t listed_max = 10;
+  if (seen.empty()) return {};
+  const schedule::Days any;
+  const auto first = days.first == any.first ? *seen.begin() : days.first;
+  const auto last = days.last == any.last ? *seen.rbegin() : days.last;
+  std::string listed;
+  int64_t count = 0;
+  for (auto day = first; day <= last; day += std::chrono::days(1)) {
+    if (seen.contains(day)) continue;
+    if (++count <= listed_max) listed += (listed.empty() ? "" : ", ") + schedule::day_text(day);
+  }
+  if (count == 0) return {};
+  if (count > listed_max) listed += fmt::format(" and {} days more", count - listed_max);
+  return "there is no file of " + listed;
+}
+
 }  // namespace trommel

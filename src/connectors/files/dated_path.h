@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,5 +36,9 @@ class DatedPath {
   std::string whole_;                 ///< the one that holds a whole day
   bool in_name_ = false;
 };
+
+/// `there is no file of 2026-01-03, ...`: of the days that are asked for, or, without a first or last one, as far as
+/// there are files. Empty: each day has one.
+std::string missing_days(const schedule::Days& days, const std::set<schedule::Day>& seen);
 
 }  // namespace trommel

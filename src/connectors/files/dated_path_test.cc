@@ -1,5 +1,6 @@
 #include "connectors/files/dated_path.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace trommel {
@@ -49,6 +50,16 @@ TEST(DatedPath, Mistakes) {
   EXPECT_EQ(DatedPath("in/{date:%Y%m%d%}.csv").mistake(), "`{date:%Y%m%d%}` must be made of %Y, %m and %d");
   EXPECT_EQ(DatedPath("in/{date:%Y-%m-%d.csv").mistake(), "`{date:` is not closed");
   EXPECT_EQ(DatedPath("in/{date:%Y-%m-%d}.csv").mistake(), "");
+}
+
+TEST(MissingDays, AreListed) {
+  const auto day = [](const char* text) { return *schedule::parse_day(text); };
+  const std::set<schedule::Day> seen = {day("2026-02-27"), day("2026-03-02")};
+  EXPECT_EQ(missing_days({}, seen), "there is no file of 2026-02-28, 2026-03-01");
+  EXPECT_EQ(missing_days({day("2026-02-26"), day("2026-02-27")}, seen), "there is no file of 2026-02-26");
+  EXPECT_EQ(missing_days({day("2026-03-02"), day("2026-03-02")}, seen), "");
+  EXPECT_THAT(missing_days({day("2026-02-27"), day("2026-03-31")}, seen),
+              testing::EndsWith("2026-03-10 and 21 days more"));
 }
 
 }  // namespace

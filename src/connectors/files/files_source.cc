@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
+#include <utility>
 
 #include "base/json.h"
 #include "component/columns.h"
+#include "connectors/files/dated_path.h"
 #include "connectors/files/drops.h"
 #include "connectors/files/files.h"
 #include "connectors/files/input_file.h"
@@ -57,9 +60,14 @@ class FilesSource : public Source {
   FilesSource(const std::vector<FormatKind>& formats, FilesConfig config, Node settings,
               std::optional<Contract> contract, const BindContext& context)
       : formats_(formats),
-        config_(std::move(config)),
+        dated_(dated_paths(config, context.folder)),
+        days_(context.days),
+        config_(with_globs(std::move(config))),
         settings_(std::move(settings)),
         contract_(std::move(contract)),
+        evolve_(config_.evolve),
+        columns_path_(
+            context.state_folder.empty() ? "" : fmt::format("{}/columns/{}.json", context.state_folder, context.name)),
         env_(*context.env),
         folder_(context.folder),
         spool_folder_(context.state_folder + "/input"),
@@ -69,7 +77,21 @@ class FilesSource : public Source {
         rows_(context.recalls ? context.recalled_schema : nullptr) {}
 
   Result<> bind(Problems& problems) {
+    if (days_ && !std::all_of(dated_.begin(), dated_.end(), [](const DatedPath& path) { return path.dated(); })) {
+      const Node* node = settings_.find("path");
+      problems.add(node ? node->place : settings_.place, "the path does not say where the day of a file stands",
+                   "such as in/{date:%Y-%m-%d}.csv");
+      return {};
+    }
     if (config_.format && kind_named(*config_.format) == nullptr) return unknown_format(problems);
+    if (evolve_ && contract_) {
+      const Node* node = settings_.find("evolve");
+      problems.add(node ? node->place : settings_.place, "a contract says itself what a difference does",
+                   "`extra` and `missing` in the contract; or leave out `evolve`");
+      return {};
+    }
+    if (evolve_ && !columns_path_.empty()) earlier_ = read_earlier_columns(env_, columns_path_);
+    if (earlier_ && evolve_ == Evolve::ignore) contract_ = contract_of(*earlier_);
     if (recalls_ && rows_ && contract_ && contract_->extra == ExtraColumns::keep) {
       if (auto kept = unify_columns({{config_.path.front(), rows_, true}}, *contract_)) {
         rows_ = std::move(kept->rows);
@@ -108,6 +130,7 @@ class FilesSource : public Source {
 
   Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position at) override {
     const std::lock_guard lock(mutex_);
+    read_ = true;
     auto found = known_.find(split->id);
     if (found == known_.end()) {
       return external_error(split->name, "the file is gone or has changed since it was found",
@@ -131,6 +154,9 @@ class FilesSource : public Source {
   Result<> durable(std::span<const Delivered> delivered) override {
     const std::lock_guard lock(mutex_);
     TRY(drops_.durable(delivered, finder()));
+    // Not after a crash, when rows of an earlier run are published: its columns are not these.
+    if (evolve_ && read_ && !recalls_ && !(earlier_ && contract_))
+      TRY(write_earlier_columns(env_, columns_path_, {rows_, null_markers()}));
     if (!config_.watch) return {};
     for (const Delivered& one : delivered) {
       if (one.ended) known_.erase(one.split.id);
@@ -149,7 +175,16 @@ class FilesSource : public Source {
   int64_t remembers_content_us() const override {
     return config_.same_content == SameContent::skip ? config_.remember.us : 0;
   }
-  std::vector<std::string> news() override { return drops_.news(); }
+  Growth growth() const override { return {evolve_ >= Evolve::add && !contract_, evolve_ == Evolve::widen}; }
+  bool names_hold_days() const override {
+    return std::all_of(dated_.begin(), dated_.end(), [](const DatedPath& path) { return path.in_name(); });
+  }
+  std::vector<std::string> news() override {
+    std::vector<std::string> out = drops_.news();
+    std::move(news_.begin(), news_.end(), std::back_inserter(out));
+    news_.clear();
+    return out;
+  }
 
   Result<RecalledFormat> recall(const std::string& facts) override {
     ASSIGN(const Json known, parse_json(facts, "what is known of the file of a reject"));
@@ -289,10 +324,20 @@ class FilesSource : public Source {
   Result<> scan() {
     const FindInputs where{&env_, folder_, spool_folder_, config_.packing(), &pipes_};
     std::vector<InputFile> found;
-    for (const std::string& pattern : config_.path) {
-      ASSIGN(auto inputs, find_inputs(where, pattern));
-      if (inputs.empty()) return no_match(pattern);
+    std::set<schedule::Day> seen;
+    for (size_t i = 0; i < config_.path.size(); ++i) {
+      ASSIGN(auto inputs, find_inputs(where, config_.path[i]));
+      if (inputs.empty()) return no_match(config_.path[i]);
+      if (dated_[i].dated()) keep_days(dated_[i], inputs, seen);
       std::move(inputs.begin(), inputs.end(), std::back_inserter(found));
+    }
+    if (days_ && found.empty()) {
+      return external_error(joined(config_.path, ", "),
+                            fmt::format("no file is of a day from {} to {}", schedule::day_text(days_->first),
+                                        schedule::day_text(days_->last)));
+    }
+    if (days_ && !std::exchange(told_missing_, true)) {
+      if (std::string missing = missing_days(*days_, seen); !missing.empty()) news_.push_back(std::move(missing));
     }
     order_.clear();
     std::map<std::string, Known> now;
@@ -305,6 +350,27 @@ class FilesSource : public Source {
     }
     known_ = std::move(now);
     return {};
+  }
+
+  static std::vector<DatedPath> dated_paths(const FilesConfig& config, const std::string& folder) {
+    std::vector<DatedPath> out;
+    for (const std::string& path : config.path) out.emplace_back(path == "-" ? path : join_path(folder, path));
+    return out;
+  }
+  static FilesConfig with_globs(FilesConfig config) {
+    for (std::string& path : config.path) path = DatedPath(path).glob();
+    return config;
+  }
+
+  /// Takes out what is of no day, or of one that is not asked for.
+  void keep_days(const DatedPath& path, std::vector<InputFile>& inputs, std::set<schedule::Day>& seen) const {
+    const bool of_member = path.glob().find('!') != std::string::npos;
+    std::erase_if(inputs, [&](const InputFile& input) {
+      const bool member = of_member && input.member;
+      const auto day = path.day_of(member ? input.file.path + "!" + input.member->name : input.file.path);
+      if (day) seen.insert(*day);
+      return !day || (days_ && !days_->has(*day));
+    });
   }
 
   tl::unexpected<Error> no_match(const std::string& pattern) const {
@@ -418,6 +484,7 @@ class FilesSource : public Source {
         columns.push_back({known.input.split.name, known.format->schema(), known.format->all_as_text()});
     }
     ASSIGN(auto unified, contract_ ? unify_columns(columns, *contract_) : unify_columns(columns));
+    if (earlier_ && !columns.empty()) TRY(evolve(columns, unified));
     if (unified.rows->num_fields() == 0) {
       return data_error(joined(config_.path, ", "), "no columns: there is nothing in these files",
                         "a contract names the columns that they would have");
@@ -434,15 +501,32 @@ class FilesSource : public Source {
     return {};
   }
 
+  /// Columns of earlier runs stay, with types that hold both.
+  Result<> evolve(std::vector<FileColumns> columns, UnifiedColumns& unified) {
+    ASSIGN(const auto now, unify_columns(columns));
+    columns.insert(columns.begin(), {"earlier runs", earlier_->columns, true});
+    ASSIGN(auto both, unify_columns(columns));
+    const ColumnChanges changes = column_changes(*earlier_->columns, *now.rows, *both.rows);
+    TRY(allow_changes(*evolve_, joined(config_.path, ", "), changes));
+    if (!contract_) unified.rows = both.rows;
+    if (std::exchange(told_changes_, !changes.none()) || changes.none()) return {};
+    for (std::string& line : change_lines(changes, contract_.has_value())) news_.push_back(std::move(line));
+    return {};
+  }
+
   Result<> retarget(Known& known) {
     const ColumnMap map = match_columns(*rows_, *known.format->schema());
     return known.format->target(rows_, map.from_column, contract_, guessed());
   }
 
   const std::vector<FormatKind> formats_;
+  const std::vector<DatedPath> dated_;  ///< by place in `config_.path`
+  const std::optional<schedule::Days> days_;
   const FilesConfig config_;
   const Node settings_;
-  const std::optional<Contract> contract_;
+  std::optional<Contract> contract_;
+  const std::optional<Evolve> evolve_;
+  const std::string columns_path_;
   Env& env_;
   const std::string folder_;
   const std::string spool_folder_;
@@ -454,8 +538,11 @@ class FilesSource : public Source {
   std::map<std::string, Known> known_;
   std::vector<std::string> order_;  ///< ids as the paths stand in order
   Schema rows_;
-  std::vector<std::string> notes_;
-  std::vector<std::string> as_text_;  ///< columns that no narrower type was right for
+  std::vector<std::string> notes_, news_;
+  bool told_missing_ = false, told_changes_ = false;
+  std::optional<EarlierColumns> earlier_;  ///< of runs before this one, with `evolve`
+  bool read_ = false;                      ///< something was opened
+  std::vector<std::string> as_text_;       ///< columns that no narrower type was right for
 };
 
 }  // namespace

@@ -288,6 +288,9 @@ class SinkBinder {
     out.target = config_.path;
     out.owns = {plan_.path};
     out.by_input = plan_.by_input;
+    out.repeatable = plan_.by_input && config_.if_exists == IfExists::replace;
+    out.repeatable_hint =
+        "name its files after their inputs, path: out/{source_stem}.parquet, and write if_exists: replace";
     const char* packed = plan_.packing == Packing::gzip ? ", gzip" : plan_.packing == Packing::zstd ? ", zstd" : "";
     out.notes.push_back(plan_.encoder.name + packed + (plan_.is_folder ? " files in a folder" : ""));
     return {std::move(plan_), std::move(out)};

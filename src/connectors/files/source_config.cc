@@ -1,5 +1,7 @@
 #include "connectors/files/source_config.h"
 
+#include "connectors/files/dated_path.h"
+
 namespace trommel {
 
 template <>
@@ -12,6 +14,12 @@ struct EnumNames<Unpack> {
 template <>
 struct EnumNames<After> {
   static constexpr EnumName<After> list[] = {{"keep", After::keep}, {"delete", After::remove}, {"move", After::move}};
+};
+
+template <>
+struct EnumNames<Evolve> {
+  static constexpr EnumName<Evolve> list[] = {
+      {"fail", Evolve::fail}, {"add", Evolve::add}, {"widen", Evolve::widen}, {"ignore", Evolve::ignore}};
 };
 
 template <>
@@ -32,10 +40,15 @@ void check(const FilesConfig& config, const Node& node, Problems& problems) {
     problems.add(place("move_to"), "`move_to` is for files that are moved", "say `after: move`, or leave it out");
   if (config.settle && !config.watch)
     problems.add(place("settle"), "`settle` is for a watched folder", "say `watch: true`, or leave it out");
+  if (config.evolve && config.watch)
+    problems.add(place("evolve"), "`evolve` compares runs, and a watched folder is one run without end",
+                 "a contract says what its files must have");
   const bool puts_away = config.watch || config.after != After::keep || config.rejects.whole_file;
   for (const std::string& path : config.path) {
     if (puts_away && path == "-")
       problems.add(place("path"), "standard input cannot be watched, nor put away", "name files");
+    if (const DatedPath dated(path); !dated.mistake().empty())
+      problems.add(place("path"), dated.mistake(), "such as in/{date:%Y-%m-%d}.csv");
     if (config.watch && path.find('!') != std::string::npos)
       problems.add(place("path"), "a watched folder takes whole archives: `" + path + "`",
                    "leave out what stands from `!` on");
@@ -59,7 +72,7 @@ const Spec<FilesConfig>& FilesConfig::spec() {
       Spec<FilesConfig>("files", "Reads files of any known format, packed or not")
           .field("path", &FilesConfig::path,
                  "files to read: `*`, `?`, `[a-z]`, `{a,b}` and `**` match many, `a.zip!b.csv` names a file in an "
-                 "archive, `-` is standard input",
+                 "archive, `-` is standard input; `{date:%Y-%m-%d}` is a day, for `run --from DAY --to DAY`",
                  {.example = "input/**/*.csv", .required = true})
           .field("format", &FilesConfig::format,
                  "what the files hold; left out: what their bytes and then their names say", {.example = "csv"})
@@ -79,6 +92,12 @@ const Spec<FilesConfig>& FilesConfig::spec() {
                  {.example = "30d"})
           .field("rejects", &FilesConfig::rejects, "what else happens on a bad row than that it is refused",
                  {.example = "{ whole_file: input/refused }"})
+          .field(
+              "evolve", &FilesConfig::evolve,
+              "what becomes of columns that are not those of earlier runs: fail reads nothing, add takes new ones, "
+              "widen takes wider types too, ignore leaves new ones out and rejects what does not fit; left out, each "
+              "run stands for itself",
+              {.example = "add"})
           .scalar_is("path")
           .check(check);
   return spec;

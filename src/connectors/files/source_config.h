@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "connectors/files/drop_folder.h"
+#include "connectors/files/evolve.h"
 #include "connectors/files/input_file.h"
 #include "spec/spec.h"
 
@@ -35,6 +36,7 @@ struct FilesConfig {
   SameContent same_content = SameContent::take;
   Duration remember{int64_t{7} * 86'400'000'000};
   FileRejects rejects;
+  std::optional<Evolve> evolve;
 
   static const Spec<FilesConfig>& spec();
   std::optional<Packing> packing() const;
