@@ -220,6 +220,7 @@ Result<PipelineStatus> read_status(Env& env, const std::string& folder) {
   add_run(env, folder, status);
   add_checkpoint(env, folder, status);
   add_due(env, folder, status);
+  if (status.pipeline.empty()) status.pipeline = name_of(folder);
   status.holder = lock_holder(folder + "/lock");
   status.schedule_holder = lock_holder(folder + "/schedule.lock");
   if (!status.run && !status.checkpoint && !status.due && !status.holder)

@@ -102,8 +102,10 @@ std::optional<int64_t> Schedule::latest(int64_t us) const {
 std::string Schedule::text() const {
   if (const Cron* cron = std::get_if<Cron>(&rule_)) return fmt::format("cron `{}`, {}", cron->text, zone_.name());
   const Every& every = std::get<Every>(rule_);
-  return fmt::format("every {} from {} {}, {}", step_text(every.step_us), day_text(every.from),
-                     time_of_day_text(every.at), zone_.name());
+  const std::string step = "every " + step_text(every.step_us), at = time_of_day_text(every.at);
+  if (every.from != Day{}) return fmt::format("{} from {} {}, {}", step, day_text(every.from), at, zone_.name());
+  const bool from_midnight = every.days() == 0 && every.at.count() == 0;
+  return fmt::format("{}{}, {}", step, from_midnight ? "" : " at " + at, zone_.name());
 }
 
 std::optional<std::chrono::seconds> parse_time_of_day(std::string_view text) {

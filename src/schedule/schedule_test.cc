@@ -180,6 +180,13 @@ TEST(Text, TimesAndDays) {
   EXPECT_EQ(day_text(*parse_day("2028-02-29")), "2028-02-29");
 }
 
+TEST(Text, Schedules) {
+  EXPECT_EQ(Schedule(cron("0 6 * * *"), zone("Europe/Berlin")).text(), "cron `0 6 * * *`, Europe/Berlin");
+  EXPECT_EQ(every(48 * kHour, "2026-01-01", "06:00", "UTC").text(), "every 2d from 2026-01-01 06:00, UTC");
+  EXPECT_EQ(every(24 * kHour, "1970-01-01", "06:00", "UTC").text(), "every 1d at 06:00, UTC");
+  EXPECT_EQ(every(15 * kMinute, "1970-01-01", "00:00", "UTC").text(), "every 15m, UTC");
+}
+
 TEST(Zones, UnknownNamesAndPathsAreNoZones) {
   for (const char* name : {"Europe/Berln", "/etc/localtime", "localtime", "", "../UTC", "Fixed/UTC+01:00:00"})
     EXPECT_FALSE(Zone::load(name)) << name;

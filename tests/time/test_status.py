@@ -117,7 +117,7 @@ def test_the_next_run_of_a_schedule(place):
     assert datetime.timedelta(0) < due - datetime.datetime.now(datetime.timezone.utc) <= datetime.timedelta(hours=25)
     assert status["next_run"]["at"].endswith(("06:00 CET", "06:00 CEST"))
     assert not status["running"] and str(process.pid) in status["schedule_holder"]
-    assert "waiting for its next run, process" in place.call("status", "p.yaml").stdout
+    assert "drops: waiting for its next run, process" in place.call("status", "p.yaml").stdout
     place.stop(process)
     state = place.folder / ".trommel/drops/schedule.json"
     kept = json.loads(state.read_text())
