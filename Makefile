@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test demo demo-students venv reference lint format format-check asan tsan soak bench bench-small clean
+.PHONY: help deps build debug install package package-test test demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 	@scripts/build tsan $(TARGET)
 	ctest --preset tsan
 
-soak: build venv ## Run the long tests: 10 GB, 99,900 files, a crash at every call, 1,000 kills
+soak: build venv ## Run the long tests: 10 GB, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills
 	@scripts/build release bench_generate
 	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak tests/crash
 
@@ -82,6 +82,12 @@ bench-small: build ## Race pandas and Polars on a folder of small files
 	@scripts/system_packages python
 	scripts/venv bench-venv requirements/bench.txt
 	$(TROMMEL_CACHE)/bench-venv/bin/python bench/small_files.py
+
+bench-epochs: build ## What epochs, the spool and a restart cost
+	@scripts/build release bench_generate
+	scripts/system_packages python
+	scripts/venv bench-venv requirements/bench.txt
+	$(TROMMEL_CACHE)/bench-venv/bin/python bench/epochs.py
 
 PREFIX ?= /usr/local
 install: TARGET = trommel

@@ -92,6 +92,9 @@ class Env {
   virtual Result<std::vector<FileInfo>> list(const std::string& directory) = 0;  ///< its entries, by name
   virtual Result<> make_directories(const std::string& path) = 0;
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;  ///< atomic; replaces what is there
+  /// False: something is called `to` already, and nothing was done. Where the file system cannot promise that, a file
+  /// that came there within the same microseconds is replaced.
+  virtual Result<bool> rename_new(const std::string& from, const std::string& to) = 0;
   virtual Result<> remove(const std::string& path) = 0;  ///< a file that is gone already is no error
   virtual Result<> remove_tree(const std::string& path) = 0;
   virtual Result<> remove_folder(const std::string& path) = 0;  ///< if it is empty; else it stays, and that is no error

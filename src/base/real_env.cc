@@ -207,6 +207,14 @@ class RealEnv final : public Env {
     if (::rename(from.c_str(), to.c_str()) != 0) return system_error(from, "cannot rename to " + to, errno);
     return {};
   }
+  Result<bool> rename_new(const std::string& from, const std::string& to) override {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+    if (errno == EEXIST) return false;
+    if (errno != EINVAL && errno != ENOSYS) return system_error(from, "cannot rename to " + to, errno);
+    if (exists(to)) return false;  // a file system without that flag
+    TRY(rename(from, to));
+    return true;
+  }
   Result<> remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error(path, "cannot remove", errno);
     return {};

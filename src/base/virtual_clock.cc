@@ -20,6 +20,9 @@ class VirtualClockEnv final : public Env {
   Result<std::vector<FileInfo>> list(const std::string& directory) override { return files_.list(directory); }
   Result<> make_directories(const std::string& path) override { return files_.make_directories(path); }
   Result<> rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
+  Result<bool> rename_new(const std::string& from, const std::string& to) override {
+    return files_.rename_new(from, to);
+  }
   Result<> remove(const std::string& path) override { return files_.remove(path); }
   Result<> remove_tree(const std::string& path) override { return files_.remove_tree(path); }
   Result<> remove_folder(const std::string& path) override { return files_.remove_folder(path); }

@@ -128,6 +128,33 @@ const Spec<RejectLogText>& RejectLogText::spec() {
   return spec;
 }
 
+const Spec<RetryText>& RetryText::spec() {
+  static const auto spec =
+      Spec<RetryText>("retry",
+                      "What happens when a store or a folder is away while rows wait for it: it is tried again")
+          .field("for", &RetryText::for_,
+                 "for so long; then the run ends with the error, the rows are kept, and the next run writes them; left "
+                 "out, 5m where inputs never end, else 10s",
+                 {.example = "1h"})
+          .field("pause", &RetryText::pause,
+                 "the longest pause between two tries; they begin at a hundredth of a second, and double",
+                 {.example = "1m"})
+          .check([](const RetryText& text, const Node& node, Problems& problems) {
+            if (text.pause.us < 1) problems.add(node.find("pause")->place, "`pause` must be more than nothing");
+          });
+  return spec;
+}
+
+const Spec<SpoolText>& SpoolText::spec() {
+  static const auto spec =
+      Spec<SpoolText>("spool", "Rows on disk that wait for a sink which is away")
+          .field("max", &SpoolText::max, "while they are so many bytes, nothing more is read", {.example = "50GB"})
+          .check([](const SpoolText& text, const Node& node, Problems& problems) {
+            if (text.max.bytes < 1) problems.add(node.find("max")->place, "`max` must be at least 1B");
+          });
+  return spec;
+}
+
 const Spec<PipelineText>& PipelineText::spec() {
   static const auto spec =
       Spec<PipelineText>("pipeline", "A pipeline file: where rows come from, what is done to them, where they go")
@@ -167,6 +194,10 @@ const Spec<PipelineText>& PipelineText::spec() {
                  {.example = "\"0 6 * * *\"", .type = "cron text or schedule"})
           .field("rejects", &PipelineText::rejects, "how long rejects are kept to be looked at and replayed",
                  {.example = "{ max_age: 30d, max_size: 100MB }"})
+          .field("retry", &PipelineText::retry, "how long a store that is away is tried again",
+                 {.example = "{ for: 1h }"})
+          .field("spool", &PipelineText::spool, "how much may wait on disk for a store that is away",
+                 {.example = "{ max: 50GB }"})
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
           .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",

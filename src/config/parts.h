@@ -77,6 +77,17 @@ struct RejectLogText {
   static const Spec<RejectLogText>& spec();
 };
 
+struct RetryText {
+  std::optional<Duration> for_;
+  Duration pause{RetrySettings{}.pause_us};
+  static const Spec<RetryText>& spec();
+};
+
+struct SpoolText {
+  ByteSize max{SpoolSettings{}.max_bytes};
+  static const Spec<SpoolText>& spec();
+};
+
 struct PipelineText {
   std::optional<std::string> name;
   Pairs<Node> sources, tables, transforms, sinks, stores;
@@ -87,6 +98,8 @@ struct PipelineText {
   CommitText commit;
   std::optional<ScheduleText> schedule;
   RejectLogText rejects;
+  RetryText retry;
+  SpoolText spool;
   std::optional<Path> state;
   LogText log;
   static const Spec<PipelineText>& spec();

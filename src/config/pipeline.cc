@@ -91,6 +91,8 @@ class Loader {
       settings.schedule = read_schedule(*text.schedule, *root.find("schedule"), told);
     }
     settings.rejects = {text.rejects.max_age.us, text.rejects.max_size.bytes};
+    settings.retry = {text.retry.for_ ? text.retry.for_->us : -1, text.retry.pause.us};
+    settings.spool = {text.spool.max.bytes};
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
     settings.log.format = text.log.format;
     settings.log.max_bytes = text.log.max_size.bytes;

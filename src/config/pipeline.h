@@ -70,6 +70,19 @@ struct RejectLogSettings {
   int64_t max_bytes = 1'000'000'000;
 };
 
+/// `retry:`. What happens when a store or a folder that rows go to is away.
+struct RetrySettings {
+  int64_t for_us = -1;            ///< it is tried again for so long; 0: never; -1: as `time_for` says
+  int64_t pause_us = 30'000'000;  ///< the longest pause between two tries; they begin at a hundredth of a second
+  /// Somebody waits for a run that has an end; one without is to get over an outage.
+  int64_t time_for(bool endless) const { return for_us >= 0 ? for_us : endless ? 300'000'000 : 10'000'000; }
+};
+
+/// `spool:`. What waits on disk until every sink has it.
+struct SpoolSettings {
+  int64_t max_bytes = 10'000'000'000;  ///< nothing more is read while it holds so much
+};
+
 struct PipelineSettings {
   int64_t memory_bytes = 0;  ///< 0: a share of the machine
   int64_t lanes = 0;         ///< 0: as many as cores
@@ -78,6 +91,8 @@ struct PipelineSettings {
   CommitSettings commit;
   std::optional<ScheduleSettings> schedule;
   RejectLogSettings rejects;
+  RetrySettings retry;
+  SpoolSettings spool;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 

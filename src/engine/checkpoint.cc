@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/json.h"
 #include "base/lasting_folder.h"
+#include "base/planted.h"
 #include "engine/checksum.h"
 
 namespace trommel {
@@ -49,6 +51,12 @@ Json to_json(const SealedSegment& segment) {
           {"rows", segment.rows},
           {"size", segment.size},
           {"checksum", segment.checksum}};
+}
+
+Epoch epoch_of(const std::string& path) {
+  const std::string name = name_of(path);  // checkpoint-000007.json
+  const size_t from = name.find('-') + 1;
+  return std::strtoull(name.c_str() + from, nullptr, 10);
 }
 
 }  // namespace
@@ -144,22 +152,43 @@ Result<std::vector<std::string>> StateFolder::checkpoint_paths() {
   return paths;
 }
 
-Result<> StateFolder::write(const Checkpoint& checkpoint) {
-  TRY(env_.write_durably(checkpoint_path(checkpoint.epoch), checkpoint_text(checkpoint)));
+Result<> StateFolder::write(const Checkpoint& checkpoint, Epoch done) {
+  const std::string path = checkpoint_path(checkpoint.epoch), text = checkpoint_text(checkpoint);
+  if (planted(Mistake::checkpoint_not_synced)) {
+    TRY(env_.write_text(path + ".new", text));
+    TRY(env_.rename(path + ".new", path));
+  } else {
+    TRY(env_.write_durably(path, text));
+  }
   ASSIGN(const auto paths, checkpoint_paths());
-  for (size_t i = 0; i + kKept < paths.size(); ++i) TRY(env_.remove(paths[i]));
+  for (size_t i = 0; i + kKept < paths.size(); ++i) {
+    if (epoch_of(paths[i]) <= done) TRY(env_.remove(paths[i]));
+  }
   return {};
 }
 
-Result<std::optional<Checkpoint>> StateFolder::newest(std::vector<std::string>& damaged) {
-  ASSIGN(auto paths, checkpoint_paths());
-  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    ASSIGN(const std::string text, env_.read_text(*path));
-    auto checkpoint = parse_checkpoint(text, *path);
-    if (checkpoint) return std::optional<Checkpoint>(std::move(*checkpoint));
-    damaged.push_back(checkpoint.error().text());
+Result<StateFolder::Saved> StateFolder::saved(Epoch done) {
+  Saved out;
+  ASSIGN(const auto paths, checkpoint_paths());
+  for (const std::string& path : paths) {
+    const Epoch epoch = epoch_of(path);
+    if (epoch <= done && path != paths.back()) continue;  // read only where it matters
+    ASSIGN(const std::string text, env_.read_text(path));
+    auto checkpoint = parse_checkpoint(text, path);
+    if (!checkpoint) {
+      out.damaged.push_back({epoch, checkpoint.error()});
+    } else if (epoch > done) {
+      out.pending.push_back(std::move(*checkpoint));
+    } else {
+      out.newest = std::move(*checkpoint);
+    }
   }
-  return std::optional<Checkpoint>();
+  if (!out.pending.empty()) out.newest = out.pending.back();
+  for (auto path = paths.rbegin(); !out.newest && path != paths.rend(); ++path) {
+    ASSIGN(const std::string text, env_.read_text(*path));
+    if (auto checkpoint = parse_checkpoint(text, *path)) out.newest = std::move(*checkpoint);
+  }
+  return out;
 }
 
 namespace {
@@ -212,7 +241,7 @@ Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us,
     ASSIGN(const auto before, env_.open_random(path));
     uint8_t last = '\n';
     if (before->size() > 0) TRY(before->read_at(before->size() - 1, {&last, 1}));
-    if (last != '\n') lines += "\n";
+    if (last != '\n' && !planted(Mistake::torn_line_swallows_the_next)) lines += "\n";
   }
   const auto add = [&](const Json& line) {
     lines += json_line(line) + "\n";

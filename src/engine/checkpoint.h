@@ -59,10 +59,19 @@ class StateFolder {
   const std::string& path() const { return folder_; }
   Result<> open(const std::string& holder);  ///< makes the folder, takes the lock
 
-  /// Written aside, synced, renamed, the folder synced; older ones but the last three go.
-  Result<> write(const Checkpoint& checkpoint);
-  /// The newest that can be read; nothing when there is none. Damaged newer ones are named in `damaged`.
-  Result<std::optional<Checkpoint>> newest(std::vector<std::string>& damaged);
+  /// Written aside, synced, renamed, the folder synced. Those of epochs up to `done` go, but for the last three.
+  Result<> write(const Checkpoint& checkpoint, Epoch done);
+
+  struct Damaged {
+    Epoch epoch = 0;
+    Error error;
+  };
+  struct Saved {
+    std::optional<Checkpoint> newest;  ///< that can be read
+    std::vector<Checkpoint> pending;   ///< epochs after `done`, oldest first, the newest with them
+    std::vector<Damaged> damaged;
+  };
+  Result<Saved> saved(Epoch done);
 
   /// Inputs taken before, by split_key; contents taken, likewise, and when; and the last epoch that is in every sink.
   struct Taken {

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/virtual_clock.h"
+#include "engine/backoff.h"
 #include "engine/checkpoint.h"
 #include "engine/run.h"
 
@@ -462,8 +463,40 @@ TEST_F(EngineTest, ASecondRunReadsOnlyWhatIsNew) {
   EXPECT_EQ(world_.table.size(), 509U);
 }
 
+TEST_F(EngineTest, AStoreThatIsAwayForAMomentIsWaitedFor) {
+  world_.store_away = 3;
+  std::vector<std::string> said;
+  options_.say = [&](const std::string& line) { said.push_back(line); };
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->retries, 3);
+  EXPECT_EQ(world_.table.size(), 499U);
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_THAT(said[0], HasSubstr("table: store: is away; trying again"));
+  EXPECT_THAT(said[1], HasSubstr("table is there again"));
+}
+
+TEST(BackoffTest, PausesDoubleAndTheTimeIsKept) {
+  Backoff backoff(10'000'000, 1'000'000, 7);
+  const Error away{Error::Domain::external, "store", "is away", "", true};
+  int64_t now = 5'000'000, last_pause = 0;
+  while (backoff.failed(now, away)) {
+    const int64_t pause = backoff.next_us() - now;
+    EXPECT_GT(pause, 0);
+    EXPECT_LE(pause, 1'000'000);
+    EXPECT_TRUE(backoff.pausing(now) && !backoff.pausing(backoff.next_us()));
+    EXPECT_TRUE(backoff.tries() >= 6 || pause > last_pause);
+    last_pause = pause;
+    now = backoff.next_us();
+  }
+  EXPECT_EQ(now, 15'000'000);
+  EXPECT_GT(backoff.tries(), 12);
+  EXPECT_FALSE(Backoff(0, 1'000'000, 7).failed(1, away));
+}
+
 TEST_F(EngineTest, AStoreThatWasAwayGetsItsRowsOnce) {
   world_.store_away = 1;
+  pipeline_.settings.retry.for_us = 0;
   auto report = run();
   ASSERT_FALSE(report);
   EXPECT_THAT(report.error().text(), HasSubstr("the next run writes them"));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace trommel {
 namespace {
 
@@ -35,6 +37,9 @@ class ReaderMachine final : public Machine {
       attempt_.ledger.add_progress({inputs_[next_].split, piece->next, true});
       next_input();
     } else if (attempt_.limits.within_splits && closes()) {
+      if (planted(Mistake::position_at_read)) {  // one ahead of what the epoch has
+        ASSIGN(*piece, reader_->read());
+      }
       attempt_.ledger.add_progress({inputs_[next_].split, piece->next, false});
       attempt_.carried->readers[split_key(*inputs_[next_].split)] = std::move(reader_);
       return finish();
@@ -347,7 +352,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
     // A bounded run makes its table even without rows; an epoch among many need not touch the store for nothing.
     if (!writer_ && attempt_.carried == nullptr && !attempt_.plan.replays) TRY(open_segment_writer());
     if (writer_) {
-      ASSIGN(auto segment, writer_->seal(attempt_.sync));
+      ASSIGN(auto segment, writer_->seal(attempt_.sync && !planted(Mistake::segment_not_synced)));
       prepared_.segments.push_back(std::move(segment));
     }
     Parcel parcel;
@@ -452,6 +457,15 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
       file_.reset();
     }
     ASSIGN(prepared_.files, files_.prepare());
+    if (planted(Mistake::rejects_outside)) {
+      for (const PreparedFile& file : std::exchange(prepared_.files, {})) {
+        ASSIGN(const std::string lines, attempt_.env.read_text(file.temporary));
+        TRY(attempt_.env.make_directories(folder_of(file.final_path)));
+        ASSIGN(auto log, attempt_.env.append_to(folder_of(file.final_path) + "/epoch-000000.jsonl"));
+        TRY(log->append(as_bytes(lines)));
+        TRY(log->sync());
+      }
+    }
     attempt_.ledger.add_logged_rejects(rows_);
     return {};
   }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/numbered_path.h"
+#include "base/planted.h"
 #include "engine/checksum.h"
 
 namespace trommel {
@@ -74,27 +75,27 @@ Result<std::unique_ptr<OutputFile>> TemporaryFiles::create(const std::string& pa
 }
 
 /// Many small files last by one call for their file system; a few by one each, which waits for nobody else's bytes.
+/// Their names have to last too: a checkpoint will know them.
 Result<> TemporaryFiles::sync_closed() {
   constexpr size_t few = 8;
-  if (closed_.size() > few) {
-    std::set<std::string> folders;
-    for (const PreparedFile& file : closed_) folders.insert(folder_of(file.temporary));
-    if (folders.size() <= few) {
-      for (const std::string& folder : folders) TRY(env_.sync_filesystem(folder));
-      return {};
-    }
+  std::set<std::string> folders;
+  for (const PreparedFile& file : closed_) folders.insert(folder_of(file.temporary));
+  if (closed_.size() > few && folders.size() <= few) {
+    for (const std::string& folder : folders) TRY(env_.sync_filesystem(folder));
+    return {};
   }
   for (const PreparedFile& file : closed_) {
     ASSIGN(auto stream, env_.append_to(file.temporary));
     TRY(stream->sync());
     TRY(stream->close());
   }
+  for (const std::string& folder : folders) TRY(env_.sync_directory(folder));
   return {};
 }
 
 Result<std::vector<PreparedFile>> TemporaryFiles::prepare() {
   TROMMEL_CHECK(open_ == 0, fmt::format("sink {} left {} files open", options_.sink, open_));
-  if (options_.sync) TRY(sync_closed());
+  if (options_.sync && !planted(Mistake::temporary_not_synced)) TRY(sync_closed());
   std::vector<PreparedFile> files;
   std::set<std::string> taken;
   for (PreparedFile& file : closed_) {
@@ -137,9 +138,15 @@ Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool syn
       continue;
     }
     ASSIGN(const FileInfo info, env.info(file.final_path));
+    if (planted(Mistake::number_on_recommit)) {
+      ASSIGN(const std::string bytes, env.read_text(file.final_path));
+      TRY(env.write_text(first_numbered(file.final_path, [&](const auto& path) { return !env.exists(path); }), bytes));
+    }
     if (info.size != file.size) {
-      return external_error(file.final_path, fmt::format("has {} bytes where the run wrote {}", info.size, file.size),
-                            "somebody else changed it");
+      Error changed{Error::Domain::external, file.final_path,
+                    fmt::format("has {} bytes where the run wrote {}", info.size, file.size),
+                    "somebody else changed it", false};
+      return tl::unexpected(std::move(changed));
     }
   }
   if (sync) {
@@ -161,13 +168,22 @@ Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool syn
   return {};
 }
 
-Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std::vector<PreparedFile>& keep) {
-  if (!env.exists(list_path(state_folder))) return {};
+Result<std::vector<std::string>> listed_temporaries(Env& env, const std::string& state_folder) {
+  std::vector<std::string> paths;
+  if (!env.exists(list_path(state_folder))) return paths;
   ASSIGN(const std::string list, env.read_text(list_path(state_folder)));
   for (size_t at = 0; at < list.size();) {
     const size_t end = std::min(list.find('\n', at), list.size());
-    const std::string path = list.substr(at, end - at);
+    if (end > at) paths.push_back(list.substr(at, end - at));
     at = end + 1;
+  }
+  return paths;
+}
+
+Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std::vector<PreparedFile>& keep) {
+  if (!env.exists(list_path(state_folder))) return {};
+  ASSIGN(const auto paths, listed_temporaries(env, state_folder));
+  for (const std::string& path : paths) {
     const bool kept =
         std::any_of(keep.begin(), keep.end(), [&](const PreparedFile& file) { return file.temporary == path; });
     const bool whole = path.ends_with(".tmp");  // else torn by a crash, and it may name anything

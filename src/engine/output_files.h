@@ -51,6 +51,8 @@ class TemporaryFiles final : public OutputFiles {
 /// Renames what is not renamed yet, and accepts what is: may be repeated after a crash at any place.
 Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync);
 
+/// Temporaries that were made since the last sweep, there or not.
+Result<std::vector<std::string>> listed_temporaries(Env& env, const std::string& state_folder);
 /// Removes temporaries of runs that died, named in the list, except those that `keep` names.
 Result<> sweep_temporaries(Env& env, const std::string& state_folder, const std::vector<PreparedFile>& keep);
 

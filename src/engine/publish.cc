@@ -4,10 +4,20 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
+#include "engine/status.h"
+
 namespace trommel {
 namespace {
 
 constexpr size_t kOutputsListed = 1000;
+constexpr int64_t kNap = 5'000;  // microseconds between two looks at what is away
+
+Error kept_for_the_next_run(Error error) {
+  if (error.domain == Error::Domain::external)
+    error.hint += (error.hint.empty() ? "" : "; ") + std::string("the rows are kept, the next run writes them");
+  return error;
+}
 
 }  // namespace
 
@@ -22,59 +32,187 @@ bool Publisher::knows_content(const Split& split, int64_t remembered_us) const {
   return found != taken_.contents.end() && env_.now_us() - found->second < remembered_us;
 }
 
-Result<> Publisher::recover(const Plan& plan, const std::optional<Checkpoint>& last,
-                            const std::vector<std::string>& damaged) {
-  const bool pending = last && last->epoch > taken_.last_epoch;
-  if (!pending && last && last->epoch < taken_.last_epoch && !damaged.empty()) {
+// ---- after a restart -------------------------------------------------------------------------------------------
+
+Result<> Publisher::recover(const Plan& plan, const StateFolder::Saved& saved) {
+  endless_ = plan.endless;
+  const Epoch newest = saved.newest ? saved.newest->epoch : 0;
+  const std::string hint = "restore the state folder from a copy, or start anew under another name";
+  if (newest < taken_.last_epoch && !planted(Mistake::go_on_below_a_sink)) {
     return external_error(state_.path(),
                           fmt::format("the newest checkpoint that can be read is {}, but epoch {} is in the sinks",
-                                      last->epoch, taken_.last_epoch),
-                          "restore the state folder from a copy, or start anew under another name");
+                                      newest, taken_.last_epoch),
+                          hint);
   }
-  TRY(sweep_temporaries(env_, state_.path(), pending ? last->files : std::vector<PreparedFile>{}));
-  if (!pending) return sweep_spool();
-  say(fmt::format("epoch {} was saved and not yet published: publishing it now", last->epoch));
-  TRY(commit(plan, *last));
-  report_.recovered = true;
-  return sweep_spool();
+  for (const StateFolder::Damaged& damaged : saved.damaged) {
+    if (damaged.epoch <= taken_.last_epoch) continue;  // it is everywhere
+    if (damaged.epoch < newest) return external_error(damaged.error.where, damaged.error.what, hint);
+    if (!planted(Mistake::go_on_below_a_sink)) TRY(sure_that_nothing_is_there(plan, damaged));
+  }
+  for (const Checkpoint& checkpoint : saved.pending) {
+    if (planted(Mistake::no_recommit)) continue;
+    say(fmt::format("epoch {} was saved and not yet published: publishing it now", checkpoint.epoch));
+    line_.push_back({checkpoint, nullptr, true, false, {}});
+    report_.recovered = true;
+  }
+  return sweep();
 }
 
-Result<> Publisher::commit(const Plan& plan, const Checkpoint& checkpoint) {
-  for (const SealedSegment& sealed : checkpoint.segments) TRY(commit_store(plan, checkpoint.epoch, sealed));
-  TRY(commit_files(env_, checkpoint.files, !options_.ephemeral));
-  for (const PreparedFile& file : checkpoint.files) {
+/// A checkpoint that is damaged may be passed over as long as no sink has anything of its epoch: its rows are read
+/// again.
+Result<> Publisher::sure_that_nothing_is_there(const Plan& plan, const StateFolder::Damaged& damaged) {
+  const auto stop = [&](const std::string& why) {
+    return external_error(
+        state_.path(),
+        fmt::format("the newest checkpoint that can be read is not that of epoch {}, and {}", damaged.epoch, why),
+        "restore the state folder from a copy, or start anew under another name");
+  };
+  bool files = false;
+  for (const PlanNode& node : plan.nodes) {
+    if (node.sink.files) files = true;
+    if (!node.sink.store) continue;
+    ASSIGN(const Epoch epoch, node.sink.store->last_committed());
+    if (epoch >= damaged.epoch) return stop(fmt::format("{} holds rows of it", node.sink.target));
+  }
+  ASSIGN(const auto temporaries, listed_temporaries(env_, state_.path()));
+  if (files && temporaries.empty()) return stop("nobody knows which of its files are published");
+  for (const std::string& path : temporaries) {
+    if (!env_.exists(path)) return stop(path + " may have been published");
+  }
+  return {};
+}
+
+// ---- the line --------------------------------------------------------------------------------------------------
+
+void Publisher::add(Checkpoint checkpoint, std::function<void()> tell) {
+  line_.push_back({std::move(checkpoint), std::move(tell), false, false, {}});
+}
+
+bool Publisher::blocked() const {
+  int64_t bytes = 0;
+  for (const Waiting& waiting : line_) {
+    if (!waiting.files_done) return true;
+    for (const SealedSegment& sealed : waiting.checkpoint.segments) bytes += sealed.size;
+  }
+  return bytes >= settings_.spool.max_bytes;
+}
+
+std::vector<Split> Publisher::take_finished() { return std::exchange(finished_, {}); }
+
+Result<> Publisher::advance(const Plan& plan) {
+  std::set<std::string> behind;  // sinks that wait for an older epoch
+  for (Waiting& waiting : line_) {
+    if (planted(Mistake::delete_before_commit)) TRY(tell_sources(plan, waiting.checkpoint));
+    TRY(bring_to_stores(plan, waiting, behind));
+    // Of a bounded run stores come first: they can refuse, and then no file has appeared yet.
+    if (plan.endless || waiting.recovered || behind.empty()) TRY(bring_files(waiting));
+    if (!waiting.files_done) break;  // files of later epochs may replace those of earlier ones
+  }
+  while (!line_.empty() && line_.front().files_done &&
+         line_.front().stores_done.size() == line_.front().checkpoint.segments.size()) {
+    ASSIGN(const bool concluded, conclude(plan, line_.front()));
+    if (!concluded) break;
+    line_.pop_front();
+  }
+  return {};
+}
+
+Result<> Publisher::finish(const Plan& plan) {
+  for (;;) {
+    TRY(advance(plan));
+    if (idle()) return {};
+    if (options_.stop.stop_requested()) {
+      for (const auto& [who, away] : away_) return tl::unexpected(kept_for_the_next_run(away.error()));
+    }
+    env_.sleep_us(kNap);
+  }
+}
+
+template <class What>
+Result<bool> Publisher::try_for(const std::string& who, What what) {
+  const auto known = away_.find(who);
+  if (known != away_.end() && known->second.pausing(env_.steady_us())) return false;
+  const Result<> done = what();
+  if (done) {
+    if (known != away_.end()) {
+      say(fmt::format("{} is there again", who));
+      if (options_.status != nullptr) options_.status->retrying({who, 0, 0, 0, ""});
+      away_.erase(known);
+    }
+    return true;
+  }
+  const Error& error = done.error();
+  if (!error.retry || error.domain != Error::Domain::external) return tl::unexpected(kept_for_the_next_run(error));
+  Backoff& away = away_
+                      .try_emplace(who, settings_.retry.time_for(endless_), settings_.retry.pause_us,
+                                   static_cast<uint64_t>(env_.now_us()))
+                      .first->second;
+  if (!away.failed(env_.steady_us(), error)) return tl::unexpected(kept_for_the_next_run(error));
+  ++report_.retries;
+  if (options_.status != nullptr) {
+    const int64_t wall = env_.now_us() - env_.steady_us();
+    options_.status->retrying({who, wall + away.since_us(), away.tries(), wall + away.next_us(), error.text()});
+  }
+  if (away.tries() == 1) warn(fmt::format("{}: {}; trying again", who, error.text()));
+  return false;
+}
+
+Result<> Publisher::bring_files(Waiting& waiting) {
+  if (waiting.files_done) return {};
+  const auto commit = [&] { return commit_files(env_, waiting.checkpoint.files, !options_.ephemeral); };
+  ASSIGN(waiting.files_done, try_for("files", commit));
+  if (!waiting.files_done) return {};
+  for (const PreparedFile& file : waiting.checkpoint.files) {
     if (file.sink != "rejects") add_output({file.sink, file.final_path, file.rows, file.size});
   }
-  if (options_.ephemeral) return {};
-  TRY(env_.remove(refused_log()));
-  TRY(tell_sources(plan, checkpoint));
-  TRY(state_.append_taken(checkpoint, env_.now_us(), taken_));
-  TRY(state_.compact_taken(taken_));
-  for (const SealedSegment& sealed : checkpoint.segments) TRY(env_.remove(sealed.path));
-  return sweep_temporaries(env_, state_.path(), {});
+  return {};
 }
 
-Result<> Publisher::commit_store(const Plan& plan, Epoch epoch, const SealedSegment& sealed) {
+Result<> Publisher::bring_to_stores(const Plan& plan, Waiting& waiting, std::set<std::string>& behind) {
+  for (const SealedSegment& sealed : waiting.checkpoint.segments) {
+    if (behind.contains(sealed.sink) || waiting.stores_done.contains(sealed.sink)) continue;
+    ASSIGN(const bool done, try_for(sealed.sink, [&] { return commit_store(plan, waiting, sealed); }));
+    (done ? waiting.stores_done : behind).insert(sealed.sink);
+    if (planted(Mistake::spool_dropped_early) && done)
+      for (const SealedSegment& other : waiting.checkpoint.segments) TRY(env_.remove(other.path));
+  }
+  return {};
+}
+
+Result<> Publisher::commit_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed) {
   const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
                                  [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
   if (node == plan.nodes.end()) {
-    return config_error(
-        plan.file,
-        fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has", epoch, sealed.sink),
-        "put the sink back for one run, or start anew under another name");
+    return config_error(plan.file,
+                        fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has",
+                                    waiting.checkpoint.epoch, sealed.sink),
+                        "put the sink back for one run, or start anew under another name");
   }
   ASSIGN(auto segment, open_segment(env_, sealed));
-  const auto written = node->sink.store->commit(epoch, *segment);
-  if (!written) {
-    Error error = written.error();
-    if (error.domain == Error::Domain::external)
-      error.hint += (error.hint.empty() ? "" : "; ") + std::string("the rows are kept, the next run writes them");
-    return tl::unexpected(error);
-  }
+  ASSIGN(const int64_t written, node->sink.store->commit(waiting.checkpoint.epoch, *segment));
   const auto place = static_cast<size_t>(node - plan.nodes.begin());
-  if (place < report_.balance.nodes.size()) report_.balance.nodes[place].counts.written += *written;
-  add_output({sealed.sink, node->sink.target, *written, -1});
+  if (!waiting.recovered && place < report_.balance.nodes.size())
+    report_.balance.nodes[place].counts.written += written;
+  add_output({sealed.sink, node->sink.target, written, -1});
   return {};
+}
+
+/// The epoch is in every sink: its inputs are put away, and it is done. False: not yet, a source is away.
+Result<bool> Publisher::conclude(const Plan& plan, Waiting& waiting) {
+  const Checkpoint& checkpoint = waiting.checkpoint;
+  if (!options_.ephemeral) {
+    TRY(env_.remove(refused_log()));
+    if (planted(Mistake::forget_before_delete_is_durable)) TRY(state_.append_taken(checkpoint, env_.now_us(), taken_));
+    ASSIGN(const bool told, try_for("inputs", [&] { return tell_sources(plan, checkpoint); }));
+    if (!told) return false;
+    TRY(state_.append_taken(checkpoint, env_.now_us(), taken_));
+    TRY(state_.compact_taken(taken_));
+    for (const SealedSegment& sealed : checkpoint.segments) TRY(env_.remove(sealed.path));
+    if (line_.size() == 1) TRY(sweep_temporaries(env_, state_.path(), {}));
+  }
+  for (const TakenInput& input : checkpoint.taken) finished_.push_back(input.split);
+  if (waiting.tell) waiting.tell();
+  return true;
 }
 
 Result<> Publisher::tell_sources(const Plan& plan, const Checkpoint& checkpoint) {
@@ -110,16 +248,32 @@ void Publisher::add_output(PublishedOutput output) {
   report_.outputs.push_back(std::move(output));
 }
 
+// ---- sweeping --------------------------------------------------------------------------------------------------
+
+std::vector<PreparedFile> Publisher::files_waiting() const {
+  std::vector<PreparedFile> files;
+  for (const Waiting& waiting : line_)
+    files.insert(files.end(), waiting.checkpoint.files.begin(), waiting.checkpoint.files.end());
+  return files;
+}
+
 Result<> Publisher::sweep_spool() {
   const std::string folder = state_.path() + "/spool";
   if (!env_.exists(folder)) return {};
+  std::set<std::string> wanted;
+  for (const Waiting& waiting : line_) {
+    for (const SealedSegment& sealed : waiting.checkpoint.segments) wanted.insert(sealed.path);
+  }
   ASSIGN(const auto entries, env_.list(folder));
-  for (const FileInfo& entry : entries) TRY(env_.remove(entry.path));
+  for (const FileInfo& entry : entries) {
+    if (!wanted.contains(entry.path)) TRY(env_.remove(entry.path));
+  }
   return {};
 }
 
 Result<> Publisher::sweep() {
-  TRY(sweep_temporaries(env_, state_.path(), {}));
+  TRY(sweep_temporaries(env_, state_.path(),
+                        planted(Mistake::sweep_what_is_prepared) ? std::vector<PreparedFile>{} : files_waiting()));
   return sweep_spool();
 }
 

@@ -6,15 +6,16 @@
 #include <set>
 #include <utility>
 
+#include "base/planted.h"
 #include "batch/compute.h"
 #include "engine/attempt.h"
 #include "engine/budget.h"
+#include "engine/news.h"
 #include "engine/publish.h"
 #include "engine/reject_logs.h"
 #include "engine/replay.h"
 #include "engine/status.h"
 #include "engine/why.h"
-#include "telemetry/numbers.h"
 
 namespace trommel {
 namespace {
@@ -31,7 +32,7 @@ class Run {
         problems_(problems),
         state_(env, pipeline.settings.state),
         states_(env, pipeline.settings.state + "/transforms"),
-        publisher_(env, state_, options, report_),
+        publisher_(env, state_, options, pipeline.settings, report_),
         reject_logs_(env, pipeline.settings.state, pipeline.settings.rejects) {
     report_.pipeline = pipeline.name;
     report_.started_us = env.now_us();
@@ -59,14 +60,16 @@ class Run {
     opened_ = true;
     status().began(report_.started_us);
     TRY(publisher_.open());
-    std::vector<std::string> damaged;
-    ASSIGN(const auto last, state_.newest(damaged));
-    for (const std::string& text : damaged) warn("passing over a checkpoint: " + text);
     const Epoch done = publisher_.taken().last_epoch;
-    report_.epoch = std::max(done, last ? last->epoch : 0) + 1;
-    if (last) remember(*last);
+    ASSIGN(const auto saved, state_.saved(done));
+    for (const auto& damaged : saved.damaged) warn("passing over a checkpoint: " + damaged.error.text());
+    report_.epoch = std::max(done, saved.newest ? saved.newest->epoch : 0) + 1;
+    if (saved.newest) remember(*saved.newest);
+    for (const Checkpoint& pending : saved.pending) {
+      for (const TakenInput& input : pending.taken) known_.insert(split_key(input.split));
+    }
     TRY(plan({}));
-    TRY(publisher_.recover(plan_, last, damaged));
+    TRY(publisher_.recover(plan_, saved));
     TRY(states_.sweep({states_.files()}));
     if (pipeline_.settings.days && !states_.files().empty()) {
       return config_error(pipeline_.file,
@@ -153,6 +156,7 @@ class Run {
 
   /// One epoch: all that is there is published together, or nothing is.
   Result<> run_bounded() {
+    TRY(publisher_.finish(plan_));
     for (;;) {
       known_.clear();
       pending_.clear();
@@ -186,6 +190,11 @@ class Run {
     if (!options_.once) say("waiting for input; Ctrl-C ends it cleanly");
     for (int64_t next_us = 0;;) {
       if (options_.stop.stop_requested()) break;
+      TRY(bring_on());
+      if (publisher_.blocked()) {
+        env_.sleep_us(kNap);
+        continue;
+      }
       TRY(look_for_inputs());
       if (pending_.empty()) {
         if (options_.once && !expects_more()) break;
@@ -200,12 +209,21 @@ class Run {
       set_known_contents_aside();
       ASSIGN(const bool again, epoch());
       TROMMEL_CHECK(!again, "an endless source widens no types");
-      if (report_.outcome == RunReport::Outcome::refused) return {};
+      if (report_.outcome == RunReport::Outcome::refused) return publisher_.finish(plan_);
     }
+    TRY(publisher_.finish(plan_));
+    TRY(must_balance(report_.balance, true));
     if (report_.epochs > 0 || report_.recovered) report_.outcome = RunReport::Outcome::published;
     --report_.epoch;
     report_.message = report_.epochs == 0 ? "nothing came in" : "";
     return {};
+  }
+
+  /// Epochs that wait for their sinks come as far as they can.
+  Result<> bring_on() {
+    TRY(publisher_.advance(plan_));
+    for (const Split& split : publisher_.take_finished()) known_.erase(split_key(split));
+    return publisher_.idle() ? must_balance(report_.balance, true) : Result<>();
   }
 
   bool expects_more() const {
@@ -257,7 +275,7 @@ class Run {
       if (result->whole && without_faulty(ledger, *result, inputs, refused)) {
         TRY(publisher_.sweep());
         carried_.readers.clear();
-        carried_.transforms.forget(plan_);
+        if (!planted(Mistake::keep_state_of_a_refused_file)) carried_.transforms.forget(plan_);
         continue;
       }
       TRY(conclude(ledger, std::move(*result), refused));
@@ -455,18 +473,19 @@ class Run {
     checkpoint.life = life_;
     if (!options_.ephemeral) {
       ASSIGN(checkpoint.state, states_.write(report_.epoch, result.changes, true));
-      TRY(state_.write(checkpoint));
+      if (!planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));
     }
     add_to_report(balance);
-    TRY(publisher_.commit(plan_, checkpoint));
-    report_.outcome = RunReport::Outcome::published;
-    TRY(must_balance(report_.balance, true));
-    status().published(checkpoint);
-    tell_of(checkpoint, ledger, refused);
     // A damaged checkpoint is passed over for the one before: what that one names stays as well.
     const std::vector<StateFile> before = states_.files();
-    states_.set(std::move(checkpoint.state));
+    states_.set(checkpoint.state);
+    publisher_.add(checkpoint, tell_of(checkpoint, ledger, refused));
+    TRY(endless_ ? bring_on() : publisher_.finish(plan_));
+    if (planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));
+    if (!endless_) TRY(must_balance(report_.balance, true));
+    report_.outcome = RunReport::Outcome::published;
     TRY(states_.sweep({before, states_.files()}));
+    status().published(checkpoint);
     if (!options_.ephemeral) {
       const auto replayed = [&]() -> Result<std::set<std::string>> { return replayed_ids(publisher_.taken()); };
       TRY(reject_logs_.tidy(replayed, [&](const std::string& line) { say(line); }));
@@ -474,6 +493,14 @@ class Run {
     ++report_.epochs;
     if (endless_) ++report_.epoch;
     return {};
+  }
+
+  Result<> save(Checkpoint& checkpoint) {
+    if (planted(Mistake::forget_transform_state)) checkpoint.state.clear();
+    if (!planted(Mistake::end_of_input_outside)) return state_.write(checkpoint, publisher_.taken().last_epoch);
+    Checkpoint without = checkpoint;
+    without.taken.clear();
+    return state_.write(without, publisher_.taken().last_epoch);
   }
 
   Result<> must_balance_for_life(const Balance& balance, const std::vector<SealedSegment>& segments) {
@@ -505,7 +532,6 @@ class Run {
     std::set<std::string> gone;
     for (const TakenInput& input : checkpoint.taken) {
       gone.insert(split_key(input.split));
-      known_.erase(split_key(input.split));
       open_.erase(split_key(input.split));
     }
     for (const auto& [key, input] : open_) checkpoint.open.push_back(input);
@@ -515,30 +541,17 @@ class Run {
     }
   }
 
-  /// One line an action, for an endless run: a bounded one has its balance sheet at the end.
-  void tell_of(const Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused) {
+  /// Said once the epoch is in every sink.
+  std::function<void()> tell_of(const Checkpoint& checkpoint, Ledger& ledger,
+                                const std::vector<RefusedInput>& refused) const {
+    std::vector<std::string> warnings, lines;
     for (const RefusedInput& input : refused)
-      warn(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
-    if (!endless_) return;
-    for (const TakenInput& input : checkpoint.taken) {
-      if (input.how == Delivered::How::taken && options_.replay == nullptr)
-        say(fmt::format("took {}: {}", input.split.name, rows_text(ledger.input_rows(input.split))));
-    }
-    for (const PreparedFile& file : checkpoint.files) {
-      if (file.sink == "rejects") continue;
-      say(fmt::format("wrote {}: {}, {}", shown(file.final_path), rows_text(file.rows), bytes_text(file.size)));
-    }
-    for (const PlanNode& node : plan_.nodes) {
-      for (const SealedSegment& sealed : checkpoint.segments) {
-        if (sealed.sink == node.name) say(fmt::format("wrote {}: {}", node.sink.target, rows_text(sealed.rows)));
-      }
-    }
-  }
-
-  /// From the pipeline's folder on where it lies there.
-  std::string shown(const std::string& path) const {
-    const std::string prefix = pipeline_.folder + "/";
-    return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
+      warnings.push_back(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
+    if (endless_) lines = news_of(checkpoint, plan_, ledger, pipeline_.folder, options_.replay == nullptr);
+    return [this, warnings = std::move(warnings), lines = std::move(lines)] {
+      for (const std::string& line : warnings) warn(line);
+      for (const std::string& line : lines) say(line);
+    };
   }
 
   void note(const std::string& line) {
@@ -569,7 +582,7 @@ class Run {
   bool opened_ = false;  ///< the state folder is ours
   bool endless_ = false;
   std::vector<Input> pending_;             ///< found and not yet taken, in order
-  std::set<std::string> known_;            ///< keys of those, and of what this run took and a source may show again
+  std::set<std::string> known_;            ///< keys of those, and of what was taken and not put away yet
   std::map<std::string, OpenInput> open_;  ///< inputs that an earlier epoch began; those of this run or not
   std::vector<TakenInput> skipped_;        ///< to be put away with the next epoch
   Carried carried_;

@@ -67,6 +67,7 @@ struct RunReport {
   int64_t inputs_refused = 0;     ///< as a whole, of these
   int64_t epochs = 0;             ///< published
   std::vector<std::string> news;  ///< what sources noticed and people should know, the first hundred
+  int64_t retries = 0;            ///< of what was away when its rows were ready
   bool recovered = false;         ///< an earlier run's epoch was committed first
 };
 

@@ -39,7 +39,8 @@ class HashedStream final : public OutputStream {
 
 class IpcWriter final : public SegmentWriter {
  public:
-  IpcWriter(std::string sink, std::string path, std::unique_ptr<OutputStream> stream) : out_(std::move(stream)) {
+  IpcWriter(Env& env, std::string sink, std::string path, std::unique_ptr<OutputStream> stream)
+      : env_(env), out_(std::move(stream)) {
     sealed_.sink = std::move(sink);
     sealed_.path = std::move(path);
   }
@@ -65,6 +66,7 @@ class IpcWriter final : public SegmentWriter {
     if (!status.ok()) return tl::unexpected(from_arrow(status, sealed_.path));
     if (sync) TRY(out_.sync());
     TRY(out_.close());
+    if (sync) TRY(env_.sync_directory(folder_of(sealed_.path)));
     sealed_.size = out_.size();
     sealed_.checksum = out_.checksum();
     return sealed_;
@@ -79,6 +81,7 @@ class IpcWriter final : public SegmentWriter {
     return {};
   }
 
+  Env& env_;
   SealedSegment sealed_;
   Gather gathered_;  ///< small batches cost as much as large ones, here and in the store
   HashedStream out_;
@@ -107,15 +110,18 @@ Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
   Checksum read;
   std::vector<uint8_t> buffer(1 << 20);
   for (int64_t at = 0;;) {
-    const auto got = file.read_at(at, buffer);
-    if (!got || *got == 0) break;
-    read.update(Bytes(buffer).first(*got));
-    at += static_cast<int64_t>(*got);
+    ASSIGN(const size_t got, file.read_at(at, buffer));
+    if (got == 0) break;
+    read.update(Bytes(buffer).first(got));
+    at += static_cast<int64_t>(got);
   }
   const std::string checksum = read.text();
   if (file.size() != segment.size || checksum != segment.checksum) {
-    return external_error(segment.path, fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}",
-                                                    file.size(), checksum, segment.size, segment.checksum));
+    Error damaged{Error::Domain::external, segment.path,
+                  fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}", file.size(), checksum,
+                              segment.size, segment.checksum),
+                  "restore the state folder from a copy, or start anew under another name", false};
+    return tl::unexpected(std::move(damaged));
   }
   return {};
 }
@@ -126,7 +132,7 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::
                                                            const Schema& schema) {
   TRY(make_lasting_directories(env, folder_of(path)));
   ASSIGN(auto stream, env.create(path));
-  auto writer = std::make_unique<IpcWriter>(sink, path, std::move(stream));
+  auto writer = std::make_unique<IpcWriter>(env, sink, path, std::move(stream));
   TRY(writer->start(schema));
   return writer;
 }

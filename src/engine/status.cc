@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/json.h"
 #include "base/lock_holder.h"
@@ -183,10 +184,9 @@ void add_run(Env& env, const std::string& folder, PipelineStatus& status) {
 
 void add_checkpoint(Env& env, const std::string& folder, PipelineStatus& status) {
   StateFolder state(env, folder);
-  std::vector<std::string> damaged;
-  auto newest = state.newest(damaged);
-  if (!newest || !*newest) return;
-  status.checkpoint = std::move(**newest);
+  auto saved = state.saved(std::numeric_limits<Epoch>::max());
+  if (!saved || !saved->newest) return;
+  status.checkpoint = std::move(saved->newest);
   const Life& life = status.checkpoint->life;
   if (life.until > 0) {
     status.life_read = life.read;

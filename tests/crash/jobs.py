@@ -61,6 +61,7 @@ class Job:
 
     def pipeline(self):
         return f"""name: job
+retry: {{ for: 0s }}
 lanes: 2
 {at_once()}
 {self.top}

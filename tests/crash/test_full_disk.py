@@ -13,6 +13,7 @@ from trip import TROMMEL
 ROWS = 100_000
 EXPECTED = f"SELECT i AS id, i % 5 AS part, md5(i::VARCHAR) AS text FROM range({ROWS}) r(i)"
 PIPELINE = """name: job
+retry: {{ for: 0s }}
 state: {state}/job
 {retry}
 sources:

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
+
 #include "connectors/files/glob.h"
 
 namespace trommel {
@@ -41,21 +43,23 @@ Result<std::vector<DropFolder::Drop>> DropFolder::look(size_t most) {
   if (options_.after != After::keep && env_.exists(claims_)) TRY(claims_of_old(drops, claims_));
   auto files = find_files(env_, options_.pattern);
   if (!files) return there_ && env_.exists(base_) ? Result<std::vector<Drop>>(tl::unexpected(files.error())) : drops;
-  std::map<std::string, Seen> growing;
+  std::map<std::string, Seen> seen;
   for (FileInfo& file : *files) {
     const bool ours = std::any_of(options_.not_in.begin(), options_.not_in.end(),
                                   [&](const std::string& folder) { return file.path.starts_with(folder + "/"); });
-    if (ours || left_alone(file) || !complete(file, growing)) continue;
+    if (ours || left_alone(file) || !complete(file, seen)) continue;
     if (drops.size() >= most) break;
     Drop drop{std::move(file), {}};
     drop.name = drop.file.path.substr(base_.size() + 1);
-    if (options_.after != After::keep) {
-      ASSIGN(const bool claimed, claim(drop));
-      if (!claimed) continue;
+    const std::string path = drop.file.path;
+    ASSIGN(const bool taken, take(drop));
+    if (taken) {
+      drops.push_back(std::move(drop));
+    } else if (env_.exists(path)) {
+      seen[path].complete = false;  // it waits for its name
     }
-    drops.push_back(std::move(drop));
   }
-  growing_ = std::move(growing);
+  seen_ = std::move(seen);
   return drops;
 }
 
@@ -94,26 +98,39 @@ bool DropFolder::left_alone(const FileInfo& file) const {
   return found != given_back_.end() && found->second.size == file.size && found->second.modified_us == file.modified_us;
 }
 
-bool DropFolder::complete(const FileInfo& file, std::map<std::string, Seen>& growing) {
+bool DropFolder::expects_more() const {
+  return std::any_of(seen_.begin(), seen_.end(), [](const auto& entry) { return !entry.second.complete; });
+}
+
+bool DropFolder::complete(const FileInfo& file, std::map<std::string, Seen>& seen) {
   const int64_t now = env_.steady_us();
-  const auto before = growing_.find(file.path);
+  const auto before = seen_.find(file.path);
   const bool still =
-      before != growing_.end() && before->second.size == file.size && before->second.modified_us == file.modified_us;
-  const Seen seen{file.size, file.modified_us, still ? before->second.since_us : now};
-  const bool settled = still && now - seen.since_us >= options_.settle_us;
-  if (!settled) {
+      before != seen_.end() && before->second.size == file.size && before->second.modified_us == file.modified_us;
+  Seen own{file.size, file.modified_us, still ? before->second.since_us : now, still && before->second.complete};
+  if (!own.complete) {
     const auto written = env_.being_written(file.path);
+    const bool settled = still && now - own.since_us >= options_.settle_us;
     // An empty file may have been made just now, by somebody who opens it again to fill it.
     const bool free = written && !*written && file.size > 0 && !options_.settle_always;
-    if (!free) {
-      growing[file.path] = seen;
-      return false;
-    }
-  } else if (env_.being_written(file.path).value_or(false)) {
-    growing[file.path] = seen;
-    return false;
+    own.complete = settled ? !written.value_or(false) : free;
   }
-  given_back_.erase(file.path);
+  seen[file.path] = own;
+  if (own.complete) given_back_.erase(file.path);
+  return own.complete;
+}
+
+/// False: it went away meanwhile. Its size is asked for once more, for until it was found complete it may have grown.
+Result<bool> DropFolder::take(Drop& drop) {
+  if (options_.after != After::keep && !planted(Mistake::claim_by_name)) {
+    ASSIGN(const bool claimed, claim(drop));
+    if (!claimed) return false;
+  }
+  auto now = env_.info(drop.file.path);
+  if (now && planted(Mistake::claim_with_the_size_seen_before)) now->size = drop.file.size;
+  if (!now && !env_.exists(drop.file.path)) return false;
+  if (!now) return tl::unexpected(now.error());
+  drop.file = std::move(*now);
   return true;
 }
 
@@ -122,10 +139,11 @@ Result<bool> DropFolder::claim(Drop& drop) {
   std::string to;
   for (uint64_t tries = 0; tries < 2; ++tries) {
     to = fmt::format("{}/{}-{}/{}", claims_, options_.run, number_, drop.name);
+    if (planted(Mistake::claim_numbers_come_again)) to = fmt::format("{}/1-0/{}", claims_, drop.name);
     if (!env_.exists(to)) break;
     ++number_;
   }
-  if (env_.exists(to)) return false;
+  if (env_.exists(to) && !planted(Mistake::claim_numbers_come_again)) return false;
   if (!env_.exists(folder_of(to))) {
     TRY(env_.make_directories(folder_of(to)));
     for (std::string folder = folder_of(to); folder != base_; folder = folder_of(folder)) unsynced_.insert(folder);
@@ -145,9 +163,10 @@ Result<> DropFolder::give_back(const Drop& drop) {
   const std::string to = origin(drop);
   ASSIGN(const FileInfo now, env_.info(drop.file.path));
   given_back_[to] = {now.size, now.modified_us, 0};
-  if (!is_claim(drop.file.path) || env_.exists(to)) return {};
+  if (!is_claim(drop.file.path)) return {};
   TRY(env_.make_directories(folder_of(to)));
-  TRY(env_.rename(drop.file.path, to));
+  ASSIGN(const bool back, env_.rename_new(drop.file.path, to));
+  if (!back) return {};
   return tidy(drop.file.path);
 }
 

@@ -50,7 +50,7 @@ class DropFolder {
   /// read again.
   Result<> sync_claims();
   /// Something is there that is not complete yet.
-  bool expects_more() const { return !growing_.empty(); }
+  bool expects_more() const;
   /// The folder went away, came back; files of which the system does not tell.
   std::vector<std::string> news();
 
@@ -66,8 +66,10 @@ class DropFolder {
  private:
   struct Seen {
     int64_t size = 0, modified_us = 0, since_us = 0;
+    bool complete = false;  ///< and will be as long as it stands still
   };
-  bool complete(const FileInfo& file, std::map<std::string, Seen>& growing);
+  bool complete(const FileInfo& file, std::map<std::string, Seen>& seen);
+  Result<bool> take(Drop& drop);
   bool left_alone(const FileInfo& file) const;
   Result<> claims_of_old(std::vector<Drop>& drops, const std::string& folder);
   Result<bool> claim(Drop& drop);
@@ -79,7 +81,7 @@ class DropFolder {
   uint64_t number_ = 0;
   std::set<std::string> unsynced_;  ///< folders whose entries changed by claims
   bool there_ = true;
-  std::map<std::string, Seen> growing_;     ///< by path: not complete when it was last looked at
+  std::map<std::string, Seen> seen_;        ///< by path: what lay there at the last look and was waited for
   std::map<std::string, Seen> given_back_;  ///< by path: not to be taken as it is
   std::vector<std::string> news_;
 };

@@ -8,10 +8,6 @@
 namespace trommel {
 namespace {
 
-std::string free_path(Env& env, const std::string& folder, const std::string& name) {
-  return first_numbered(join_path(folder, name), [&](const std::string& path) { return !env.exists(path); });
-}
-
 Result<> copy_durably(Env& env, const std::string& from, const std::string& to) {
   const std::string aside = folder_of(to) + "/." + name_of(to) + ".tmp";
   ASSIGN(auto in, env.open_stream(from));
@@ -36,37 +32,46 @@ Result<> PutAway::remove(const std::string& path) {
   return env_.remove(path);
 }
 
-Result<> PutAway::bring(const std::string& from, const std::string& to) {
+/// To `folder`/`name`, or the first `name-2`, ... that nothing has, as the file system says when it is done. `before`
+/// hears of each name that is tried.
+Result<std::string> PutAway::bring(const std::string& from, const std::string& folder, const std::string& name,
+                                   const std::function<Result<>(const std::string&)>& before) {
   touched_.insert(folder_of(from));
-  touched_.insert(folder_of(to));
-  if (env_.rename(from, to)) return {};
-  TRY(copy_durably(env_, from, to));
-  return env_.remove(from);
+  for (;;) {
+    const std::string to =
+        first_numbered(join_path(folder, name), [&](const std::string& path) { return !env_.exists(path); });
+    touched_.insert(folder_of(to));
+    TRY(env_.make_directories(folder_of(to)));
+    TRY(before(to));
+    const auto moved = env_.rename_new(from, to);
+    if (moved && *moved) return to;
+    if (moved) continue;
+    TRY(copy_durably(env_, from, to));  // another file system
+    TRY(env_.remove(from));
+    return to;
+  }
 }
 
 Result<std::string> PutAway::move(const std::string& path, const std::string& folder, const std::string& name) {
   if (!env_.exists(path)) return std::string();
-  const std::string to = free_path(env_, folder, name);
-  TRY(env_.make_directories(folder_of(to)));
-  TRY(bring(path, to));
-  return to;
+  return bring(path, folder, name, [](const std::string&) { return Result<>(); });
 }
 
 Result<std::string> PutAway::refuse(const std::string& path, const std::string& folder, const std::string& name,
                                     const std::string& why) {
   if (!env_.exists(path)) return std::string();
-  const std::string to = free_path(env_, folder, name);
-  TRY(env_.make_directories(folder_of(to)));
   // The reason first: a refused file without one would leave its owner at a loss.
-  TRY(env_.write_text(to + ".why.txt", why));
-  TRY(bring(path, to));
-  return to;
+  return bring(path, folder, name, [&](const std::string& to) { return env_.write_text(to + ".why.txt", why); });
 }
 
 Result<> PutAway::sync() {
-  for (const std::string& folder : std::exchange(touched_, {})) {
-    if (env_.exists(folder)) TRY(env_.sync_directory(folder));
+  // A folder that was removed meanwhile takes its names with it, once the one above it is synced.
+  std::set<std::string> left;
+  for (std::string folder : std::exchange(touched_, {})) {
+    while (!env_.exists(folder) && folder != folder_of(folder)) folder = folder_of(folder);
+    left.insert(std::move(folder));
   }
+  for (const std::string& folder : left) TRY(env_.sync_directory(folder));
   return {};
 }
 

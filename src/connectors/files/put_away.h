@@ -2,6 +2,7 @@
 // is gone was put away before.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 
@@ -24,7 +25,8 @@ class PutAway {
   Result<> sync();
 
  private:
-  Result<> bring(const std::string& from, const std::string& to);
+  Result<std::string> bring(const std::string& from, const std::string& folder, const std::string& name,
+                            const std::function<Result<>(const std::string&)>& before);
 
   Env& env_;
   std::set<std::string> touched_;  ///< folders
