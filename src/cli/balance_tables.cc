@@ -91,8 +91,9 @@ std::string output_table(const RunReport& report, int width) {
     table.add({output.name, count_text(output.rows), output.bytes > 0 ? bytes_text(output.bytes) : ""});
   }
   std::string text = table.text(width);
-  if (report.outputs.size() > outputs_shown)
-    text += fmt::format("… and {} more\n", report.outputs.size() - outputs_shown);
+  const int64_t all = static_cast<int64_t>(report.outputs.size()) + report.outputs_unlisted;
+  if (all > static_cast<int64_t>(outputs_shown))
+    text += fmt::format("… and {} more\n", all - static_cast<int64_t>(outputs_shown));
   return text;
 }
 

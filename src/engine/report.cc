@@ -64,11 +64,19 @@ Json line_json(const SinkLine& line) {
 }  // namespace
 
 std::string report_json(const RunReport& report) {
-  Json out = {{"pipeline", report.pipeline},     {"outcome", outcome_text(report.outcome)},
-              {"epoch", report.epoch},           {"message", report.message},
-              {"inputs", report.inputs},         {"bytes_read", report.bytes_read},
-              {"started_us", report.started_us}, {"elapsed_us", report.elapsed_us},
-              {"cpu_us", report.cpu_us},         {"peak_memory_bytes", report.peak_memory_bytes},
+  Json out = {{"pipeline", report.pipeline},
+              {"outcome", outcome_text(report.outcome)},
+              {"epoch", report.epoch},
+              {"message", report.message},
+              {"inputs", report.inputs},
+              {"inputs_refused", report.inputs_refused},
+              {"retries", report.retries},
+              {"outputs_unlisted", report.outputs_unlisted},
+              {"bytes_read", report.bytes_read},
+              {"started_us", report.started_us},
+              {"elapsed_us", report.elapsed_us},
+              {"cpu_us", report.cpu_us},
+              {"peak_memory_bytes", report.peak_memory_bytes},
               {"recovered", report.recovered}};
   out["sinks"] = Json::array();
   for (const SinkLine& line : report.balance.sinks()) out["sinks"].push_back(line_json(line));

@@ -300,7 +300,7 @@ class Run {
     if (faults.empty() && result.faulty.empty()) return false;
     for (const auto& fault : faults) {
       if (bound_.at(fault.split->source)->refuses_whole())
-        result.faulty[split_key(*fault.split)].rejects = {unreadable(fault)};
+        result.faulty[split_key(*fault.split)].rejects = {unreadable(plan_.pipeline, *fault.split, fault.error)};
     }
     std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
     for (const auto& progress : ledger.progress()) begun.insert(split_key(*progress.split));
@@ -329,18 +329,6 @@ class Run {
     }
     inputs = std::move(left);
     return true;
-  }
-
-  Reject unreadable(const Ledger::Fault& fault) const {
-    Reject reject;
-    reject.pipeline = plan_.pipeline;
-    reject.stage = reject.source = fault.split->source;
-    reject.split = fault.split->name;
-    reject.code = "unreadable";
-    Error error = fault.error;
-    if (error.where == fault.split->name) error.where.clear();
-    reject.reason = error.text();
-    return reject;
   }
 
   void set_aside(const Split& split) {

@@ -71,4 +71,15 @@ std::string why_page(const std::vector<RefusedInput>& unit, const std::string& n
   return page;
 }
 
+Reject unreadable(const std::string& pipeline, const Split& split, Error error) {
+  Reject reject;
+  reject.pipeline = pipeline;
+  reject.stage = reject.source = split.source;
+  reject.split = split.name;
+  reject.code = "unreadable";
+  if (error.where == split.name) error.where.clear();
+  reject.reason = error.text();
+  return reject;
+}
+
 }  // namespace trommel

@@ -14,4 +14,7 @@ std::string why_in_short(const RefusedInput& input);
 /// The page that is laid beside a refused file. `unit` is all splits of the file: one, or the members of an archive.
 std::string why_page(const std::vector<RefusedInput>& unit, const std::string& name, int64_t now_us);
 
+/// The record that stands for an input which could not be read on.
+Reject unreadable(const std::string& pipeline, const Split& split, Error error);
+
 }  // namespace trommel
