@@ -1,14 +1,12 @@
 """Small jobs that use every sink that stands, and what must lie there in the end, read by other programs than ours."""
 import collections
 import csv
-import functools
 import gzip
 import json
 import os
 import pathlib
 import re
 import shutil
-import subprocess
 
 import duckdb
 import pyarrow.parquet
@@ -27,13 +25,6 @@ def text_of(rows, bad=0):
     """As a file: the second row comes again at the end, far from itself, and is no row of its own."""
     lines = [f"{number},{word.upper()},{amount}\n" for number, word, amount in rows]
     return HEAD + "".join(lines + lines[1:2]) + "".join(f"x{i},bad,0\n" for i in range(bad))
-
-
-@functools.cache
-def at_once():
-    """What is away is not waited for, where the binary would."""
-    known = subprocess.run([TROMMEL, "describe", "--schema"], capture_output=True, text=True, check=True).stdout
-    return "retry: { for: 0s }" if '"retry"' in known else ""
 
 
 def stays_in_state(path):
@@ -63,7 +54,6 @@ class Job:
         return f"""name: job
 retry: {{ for: 0s }}
 lanes: 2
-{at_once()}
 {self.top}
 sources:
   drops: {{ files: {{ path: in/*.csv, {self.source} }}, contract: {CONTRACT} }}

@@ -7,7 +7,6 @@ import subprocess
 import duckdb
 import pytest
 from hammer import nothing_left, same_rows
-from jobs import at_once
 from trip import TROMMEL
 
 ROWS = 100_000
@@ -15,7 +14,6 @@ EXPECTED = f"SELECT i AS id, i % 5 AS part, md5(i::VARCHAR) AS text FROM range({
 PIPELINE = """name: job
 retry: {{ for: 0s }}
 state: {state}/job
-{retry}
 sources:
   big: {{ files: {{ path: in/*.csv, {source} }}, contract: {{ id: BIGINT NOT NULL, part: BIGINT, text: VARCHAR }} }}
 sinks:
@@ -47,7 +45,7 @@ def run(folder, *more):
 @pytest.mark.parametrize("where", ["state", "lake", "store"])
 def test_a_disk_that_fills_up(tmp_path, small_disk, where, source):
     places = {name: str(small_disk) if name == where else name for name in ("state", "lake", "store")}
-    (tmp_path / "p.yaml").write_text(PIPELINE.format(source=source, retry=at_once(), **places))
+    (tmp_path / "p.yaml").write_text(PIPELINE.format(source=source, **places))
     (tmp_path / "in").mkdir()
     duckdb.execute(f"COPY ({EXPECTED}) TO '{tmp_path}/in/big.csv' (HEADER)")
     more = ["--once"] if "watch" in source else []
