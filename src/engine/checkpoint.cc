@@ -233,6 +233,16 @@ Result<StateFolder::Taken> StateFolder::taken() {
   return out;
 }
 
+Result<> StateFolder::settle() {
+  const std::string path = folder_ + "/taken.jsonl";
+  if (env_.exists(path)) {
+    ASSIGN(auto file, env_.append_to(path));
+    TRY(file->sync());
+    TRY(file->close());
+  }
+  return env_.sync_directory(folder_);
+}
+
 Result<> StateFolder::append_taken(const Checkpoint& checkpoint, int64_t now_us, Taken& taken) {
   const std::string path = folder_ + "/taken.jsonl";
   std::string lines;

@@ -81,6 +81,9 @@ class StateFolder {
     int64_t lines = 0;  ///< of the file
   };
   Result<Taken> taken();
+  /// What a run that died has written here lasts from now on, where it did not come to syncing it: nothing may rest on
+  /// what a crash would still undo.
+  Result<> settle();
   /// Marks the epoch as done, in the file and in `taken`.
   Result<> append_taken(const Checkpoint& checkpoint, int64_t now_us, Taken& taken);
   /// Writes the file anew once most of its lines mean nothing any more.

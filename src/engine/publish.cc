@@ -22,6 +22,7 @@ Error kept_for_the_next_run(Error error) {
 }  // namespace
 
 Result<> Publisher::open() {
+  if (!options_.ephemeral) TRY(state_.settle());
   ASSIGN(taken_, state_.taken());
   return {};
 }

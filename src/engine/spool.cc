@@ -138,6 +138,10 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::
 }
 
 Result<std::unique_ptr<Segment>> open_segment(Env& env, const SealedSegment& segment) {
+  if (!env.exists(segment.path)) {
+    return tl::unexpected(Error{Error::Domain::external, segment.path, "is gone, with rows that have yet to be written",
+                                "restore the state folder from a copy, or start anew under another name", false});
+  }
   ASSIGN(auto opened, env.open_random(segment.path));
   std::shared_ptr<RandomFile> file = std::move(opened);
   TRY(check_bytes(*file, segment));

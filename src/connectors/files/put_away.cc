@@ -27,16 +27,15 @@ Result<> copy_durably(Env& env, const std::string& from, const std::string& to) 
 }  // namespace
 
 Result<> PutAway::remove(const std::string& path) {
-  if (!env_.exists(path)) return {};
+  // Also where it is gone: the run that removed it may not have come to syncing that.
   touched_.insert(folder_of(path));
-  return env_.remove(path);
+  return env_.exists(path) ? env_.remove(path) : Result<>();
 }
 
 /// To `folder`/`name`, or the first `name-2`, ... that nothing has, as the file system says when it is done. `before`
 /// hears of each name that is tried.
 Result<std::string> PutAway::bring(const std::string& from, const std::string& folder, const std::string& name,
                                    const std::function<Result<>(const std::string&)>& before) {
-  touched_.insert(folder_of(from));
   for (;;) {
     const std::string to =
         first_numbered(join_path(folder, name), [&](const std::string& path) { return !env_.exists(path); });
@@ -53,12 +52,14 @@ Result<std::string> PutAway::bring(const std::string& from, const std::string& f
 }
 
 Result<std::string> PutAway::move(const std::string& path, const std::string& folder, const std::string& name) {
+  touched_.insert(folder_of(path));
   if (!env_.exists(path)) return std::string();
   return bring(path, folder, name, [](const std::string&) { return Result<>(); });
 }
 
 Result<std::string> PutAway::refuse(const std::string& path, const std::string& folder, const std::string& name,
                                     const std::string& why) {
+  touched_.insert(folder_of(path));
   if (!env_.exists(path)) return std::string();
   // The reason first: a refused file without one would leave its owner at a loss.
   return bring(path, folder, name, [&](const std::string& to) { return env_.write_text(to + ".why.txt", why); });
