@@ -304,21 +304,20 @@ class Run {
     }
     std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
     for (const auto& progress : ledger.progress()) begun.insert(split_key(*progress.split));
-    const auto unit = [](const Split& split) { return split_key(split.source, split.unit_id()); };
     for (const auto& fault : faults) {
       begun.insert(split_key(*fault.split));
       if (bound_.at(fault.split->source)->refuses_whole()) continue;
-      later.insert(unit(*fault.split));
+      later.insert(unit_key(*fault.split));
       warn(fmt::format("{}: left for later: {}", fault.split->name, fault.error.text()));
     }
     for (const Input& input : inputs) {
-      if (result.faulty.contains(split_key(*input.split))) bad.insert(unit(*input.split));
+      if (result.faulty.contains(split_key(*input.split))) bad.insert(unit_key(*input.split));
     }
     std::vector<Input> left;
     for (const Input& input : inputs) {
-      if (later.contains(unit(*input.split))) {
+      if (later.contains(unit_key(*input.split))) {
         set_aside(*input.split);
-      } else if (bad.contains(unit(*input.split))) {
+      } else if (bad.contains(unit_key(*input.split))) {
         RefusedInput whole = std::move(result.faulty[split_key(*input.split)]);
         whole.split = input.split;
         whole.rows = ledger.input_rows(*input.split);
@@ -333,6 +332,9 @@ class Run {
 
   void set_aside(const Split& split) {
     std::erase_if(pending_, [&](const Input& input) { return split_key(*input.split) == split_key(split); });
+    // One that an earlier epoch began keeps its name, by which the checkpoint knows it: the next run goes on with it.
+    const auto same = [&](const auto& open) { return unit_key(open.second.split) == unit_key(split); };
+    if (std::any_of(open_.begin(), open_.end(), same)) return;
     known_.erase(split_key(split));
     bound_.at(split.source)->release({&split, 1});
   }

@@ -1,5 +1,7 @@
 #include "connectors/files/put_away.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,7 @@ Result<std::string> PutAway::bring(const std::string& from, const std::string& f
     const auto moved = env_.rename_new(from, to);
     if (moved && *moved) return to;
     if (moved) continue;
+    if (moved.error().what.find(std::strerror(EXDEV)) == std::string::npos) return tl::unexpected(moved.error());
     TRY(copy_durably(env_, from, to));  // another file system
     TRY(env_.remove(from));
     return to;
