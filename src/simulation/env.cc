@@ -21,7 +21,8 @@ Result<> SimulatedEnv::touch(const char* what, const std::string& where) {
   // Most touches look at something; those that change something are the ones to be hit.
   const std::string_view kind = what;
   const bool looks = kind == "open" || kind == "read" || kind == "look at" || kind == "list" || kind == "sleep";
-  if (dice_.chance(looks ? faults.crash / 5 : faults.crash)) {
+  const double aimed = kind == "commit to store" ? faults.crash_at_commit : 0;
+  if (dice_.chance(aimed + (looks ? faults.crash / 5 : faults.crash))) {
     if (log) log("  the power goes");
     throw Crash{fmt::format("{} {}", what, where)};
   }

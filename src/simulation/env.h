@@ -29,11 +29,12 @@ struct NoEnd {
 /// How likely what is at each touch; 0..1.
 struct Faults {
   double crash = 0;
-  double fail = 0;        ///< the call fails, and nothing has happened
-  double fail_after = 0;  ///< the call fails, and it has happened all the same
-  double partly = 0;      ///< of what was to be appended a part is
-  double slow = 0;        ///< it takes seconds
-  double full = 0;        ///< from here on the disk is full, for a while
+  double crash_at_commit = 0;  ///< besides, when a store is about to commit
+  double fail = 0;             ///< the call fails, and nothing has happened
+  double fail_after = 0;       ///< the call fails, and it has happened all the same
+  double partly = 0;           ///< of what was to be appended a part is
+  double slow = 0;             ///< it takes seconds
+  double full = 0;             ///< from here on the disk is full, for a while
   double clock_jumps = 0;
 };
 

@@ -29,9 +29,10 @@ Scenario Scenario::drawn(Dice& dice) {
   s.commit_rows = dice.between(1, 30);
   s.block_bytes = dice.between(10, 120);
   s.power = dice.chance(0.7);
-  s.rots = dice.chance(0.1);
+  s.rots = dice.chance(0.3);
   const double often = dice.one_of(std::vector<double>{0, 0.005, 0.02, 0.05});
   s.faults.crash = often;
+  if (s.rots) s.faults.crash_at_commit = 0.2;  // where a damaged checkpoint matters most
   if (dice.chance(0.5)) s.faults.fail = dice.one_of(std::vector<double>{0.001, 0.01});
   if (dice.chance(0.5)) s.faults.fail_after = dice.one_of(std::vector<double>{0.001, 0.01});
   if (dice.chance(0.3)) s.faults.partly = 0.02;
@@ -151,7 +152,7 @@ void World::grow() {
 void World::crash(bool while_publishing) {
   if (scenario.power) disk.crash(dice);
   env.restart();
-  if (!scenario.rots || rotted || !dice.chance(while_publishing ? 0.8 : 0.1)) return;
+  if (!scenario.rots || rotted || !dice.chance(while_publishing ? 1.0 : 0.1)) return;
   std::string newest;
   for (const std::string& path : disk.below(std::string(kFolder) + "/.trommel/job")) {
     if (name_of(path).starts_with("checkpoint-") && path.ends_with(".json")) newest = path;

@@ -73,6 +73,13 @@ Result<> DropFolder::sync_claims() {
 
 /// Files that an earlier run claimed, or this one and did not put away yet.
 Result<> DropFolder::claims_of_old(std::vector<Drop>& drops, const std::string& folder) {
+  // The run that claimed them may not have come to syncing that, and nothing may rest on what a crash would undo.
+  if (lasting_.insert(folder).second) {
+    unsynced_.insert({base_, folder});
+    const size_t run = folder.size() > claims_.size() ? folder.find('/', claims_.size() + 1) : std::string::npos;
+    if (run != std::string::npos && env_.exists(base_ + folder.substr(run)))
+      unsynced_.insert(base_ + folder.substr(run));
+  }
   ASSIGN(const auto entries, env_.list(folder));
   for (const FileInfo& entry : entries) {
     if (entry.is_directory) {
@@ -146,7 +153,10 @@ Result<bool> DropFolder::claim(Drop& drop) {
   if (env_.exists(to) && !planted(Mistake::claim_numbers_come_again)) return false;
   if (!env_.exists(folder_of(to))) {
     TRY(env_.make_directories(folder_of(to)));
-    for (std::string folder = folder_of(to); folder != base_; folder = folder_of(folder)) unsynced_.insert(folder);
+    for (std::string folder = folder_of(to); folder != base_; folder = folder_of(folder)) {
+      unsynced_.insert(folder);
+      lasting_.insert(folder);
+    }
     unsynced_.insert(base_);
   }
   unsynced_.insert(folder_of(to));
@@ -173,8 +183,10 @@ Result<> DropFolder::give_back(const Drop& drop) {
 Result<> DropFolder::tidy(const std::string& path) {
   if (!is_claim(path)) return {};
   ++number_;
-  for (std::string folder = folder_of(path); folder.starts_with(claims_); folder = folder_of(folder))
+  for (std::string folder = folder_of(path); folder.starts_with(claims_); folder = folder_of(folder)) {
     TRY(env_.remove_folder(folder));
+    if (!env_.exists(folder)) lasting_.erase(folder);
+  }
   return {};
 }
 

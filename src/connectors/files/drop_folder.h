@@ -80,6 +80,7 @@ class DropFolder {
   std::string claims_;  ///< BASE/.trommel-NAME
   uint64_t number_ = 0;
   std::set<std::string> unsynced_;  ///< folders whose entries changed by claims
+  std::set<std::string> lasting_;   ///< folders of claims that are synced, or will be before their files are read
   bool there_ = true;
   std::map<std::string, Seen> seen_;        ///< by path: what lay there at the last look and was waited for
   std::map<std::string, Seen> given_back_;  ///< by path: not to be taken as it is

@@ -202,8 +202,7 @@ TEST_F(Files, AContractDecides) {
   put("b.csv", "origin\nJFK\n");
   EXPECT_THAT(bind_error("path: '*.csv'", "{ dep_delay: int32, origin: string }"),
               HasSubstr("b.csv: it lacks dep_delay"));
-  EXPECT_THAT(bind_error("path: a.csv", "{ origin: string }"),
-              HasSubstr("the contract does not know Dep Delay"));
+  EXPECT_THAT(bind_error("path: a.csv", "{ origin: string }"), HasSubstr("the contract does not know Dep Delay"));
   EXPECT_THAT(rows("path: a.csv", "{ columns: { origin: string }, extra: drop }"), ElementsAre("JFK", "EWR"));
   EXPECT_THAT(rows("path: a.csv", "{ columns: { origin: string }, extra: keep }"), ElementsAre("JFK | 5", "EWR | x"));
   EXPECT_THAT(rows("path: b.csv", "{ columns: { origin: string, n: int32 }, missing: null }"),
