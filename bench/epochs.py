@@ -22,6 +22,8 @@ import subprocess
 import sys
 import time
 
+from cache import data_folder
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 NEVER = 10 ** 15
@@ -49,14 +51,9 @@ note: VARCHAR
 """
 
 
-def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return pathlib.Path(os.environ.get("TROMMEL_CACHE") or os.path.join(base, "trommel")) / "bench"
-
-
 def make_input(gigabytes):
     """Files of 50 MB, made once."""
-    folder = cache_folder() / f"epochs-{gigabytes:g}"
+    folder = data_folder() / f"epochs-{gigabytes:g}"
     if not folder.exists():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -17,15 +17,12 @@ import time
 
 import peers  # imports none of the libraries by itself: a child inherits its parent's peak memory
 
+from cache import cache_folder
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 US = "trommel"
 REFERENCE = "DuckDB unordered"
-
-
-def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return pathlib.Path(os.environ.get("TROMMEL_CACHE") or os.path.join(base, "trommel"))
 
 
 def generated(gigabytes):

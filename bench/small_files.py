@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 
+from cache import data_folder
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 US = "trommel"
@@ -32,14 +34,9 @@ void sync(void) {}
 """
 
 
-def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return pathlib.Path(os.environ.get("TROMMEL_CACHE") or os.path.join(base, "trommel")) / "bench"
-
-
 def dropped(files, distinct):
     """The files, made once."""
-    folder = cache_folder() / f"students-{files}-{distinct}"
+    folder = data_folder() / f"students-{files}-{distinct}"
     if not folder.exists():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -49,7 +46,7 @@ def dropped(files, distinct):
 
 
 def no_sync_library():
-    folder = cache_folder()
+    folder = data_folder()
     (folder / "no_sync.c").write_text(NO_SYNC)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", folder / "no_sync.so", folder / "no_sync.c"], check=True)
     return folder / "no_sync.so"
@@ -121,7 +118,7 @@ def main():
         turned = WAYS[number % len(WAYS):] + WAYS[:number % len(WAYS)]
         for way in turned:
             for kind, library in (("not_synced", preload), ("synced", None)):
-                folder = cache_folder() / "students-run"
+                folder = data_folder() / "students-run"
                 prepare(source, folder)
                 results[way][kind].append(run(way, folder, options.trommel, library))
                 print(f"round {number + 1}: {NAMES[way]}, {kind}: {results[way][kind][-1]['wall'] * 1000 / options.files:.2f} ms a file", file=sys.stderr)
