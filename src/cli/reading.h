@@ -7,6 +7,7 @@
 
 #include "cli/session.h"
 #include "component/component.h"
+#include "component/quiet_outlet.h"
 
 namespace trommel::cli {
 
@@ -15,15 +16,11 @@ struct UnreadRow {
 };
 
 /// An Outlet that keeps what it hears.
-class Kept : public Outlet {
+class Kept : public QuietOutlet {
  public:
   void emit(Batch batch) override { batches.push_back(std::move(batch)); }
   void reject(const Batch& batch, std::span<const Refusal> refusals) override;
   void reject(const Block& block, std::span<const RawRefusal> refusals) override;
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
   void misfit(const Block&, Misfit misfit) override { misfits.push_back(std::move(misfit)); }
 
   std::vector<Batch> batches;

@@ -69,8 +69,6 @@ class Gathering {
   std::set<std::string> given_;
 };
 
-std::string rejects_text(int64_t count) { return fmt::format("{} reject{}", count_text(count), count == 1 ? "" : "s"); }
-
 void tell_left(Session& session, const std::map<std::string, int64_t>& left) {
   for (const auto& [why, rows] : left) session.warn(fmt::format("{} left alone: {}", rows_text(rows), why));
 }

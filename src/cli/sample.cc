@@ -12,17 +12,12 @@ constexpr size_t refused_kept = 10;
 class Sampler;
 
 /// Hands the rows of one node on to the next ones, there and then.
-class NodeOutlet : public Outlet {
+class NodeOutlet : public QuietOutlet {
  public:
   NodeOutlet(Sampler& sampler, size_t node) : sampler_(sampler), node_(node) {}
   void emit(Batch batch) override;
   void reject(const Batch& batch, std::span<const Refusal> refusals) override;
   void reject(const Block& block, std::span<const RawRefusal> refusals) override;
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
-  void misfit(const Block&, Misfit) override {}
 
  private:
   void keep(Kept kept);

@@ -53,8 +53,7 @@ std::string over_budget(const Plan& plan, const Judgement& judgement) {
                                       judged.rejected, judged.read, of, judged.budget.text());
     const auto& first = judgement.first_rejects;
     for (const Reject& reject : first) {
-      message +=
-          fmt::format("\n  {}: {}{}", reject.place(), reject.column.empty() ? "" : reject.column + ": ", reject.reason);
+      message += fmt::format("\n  {}: {}", reject.place(), reason_text(reject.column, reject.reason));
     }
     if (judged.rejected > static_cast<int64_t>(first.size()))
       message += fmt::format("\n  and {} more", judged.rejected - static_cast<int64_t>(first.size()));

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "codecs/text/encoding.h"
 #include "codecs/text/spell.h"
+#include "component/quiet_outlet.h"
 #include "engine/graph.h"
 #include "query/database.h"
 
@@ -38,16 +39,9 @@ std::optional<std::string> text_of(const Json& value) {
 }
 
 /// The one row that a record becomes, if it does.
-class OneText final : public Outlet {
+class OneText final : public QuietOutlet {
  public:
   void emit(Batch batch) override { rows = batch.size() == 1 ? batch.rows : nullptr; }
-  void reject(const Batch&, std::span<const Refusal>) override {}
-  void reject(const Block&, std::span<const RawRefusal>) override {}
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
-  void misfit(const Block&, Misfit) override {}
 
   Rows rows;
 };
@@ -143,7 +137,7 @@ Rows RejectSheet::rows() const {
     const Reject& reject = line.reject;
     (void)columns[0].Append(reject.id);
     (void)columns[1].Append(reject.stage);
-    (void)columns[2].Append((reject.column.empty() ? "" : reject.column + ": ") + reject.reason);
+    (void)columns[2].Append(reason_text(reject.column, reject.reason));
     put(columns[3], reject.split.empty() ? std::nullopt : std::optional(reject.split));
     put(columns[4], reject.line > 0 ? std::optional(std::to_string(reject.line)) : std::nullopt);
     put(columns[5], line.raw);
@@ -166,9 +160,8 @@ std::string RejectSheet::json_lines() const {
   std::string out;
   for (const Line& line : lines_) {
     const Reject& reject = line.reject;
-    Json json = {{kId, reject.id},
-                 {"reject_stage", reject.stage},
-                 {"reject_reason", (reject.column.empty() ? "" : reject.column + ": ") + reject.reason}};
+    Json json = {
+        {kId, reject.id}, {"reject_stage", reject.stage}, {"reject_reason", reason_text(reject.column, reject.reason)}};
     if (!reject.split.empty()) json["reject_file"] = reject.split;
     if (reject.line > 0) json["reject_line"] = reject.line;
     if (line.raw) json[kRaw] = *line.raw;

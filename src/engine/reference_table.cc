@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "component/quiet_outlet.h"
+#include "engine/rejects.h"
+
 namespace trommel {
 namespace {
 
 using Consumer = std::function<Result<>(const Batch&)>;
 
-class TableOutlet final : public Outlet {
+class TableOutlet final : public QuietOutlet {
  public:
   TableOutlet(const std::string& name, const Consumer& each) : name_(name), each_(each) {}
   void emit(Batch batch) override {
@@ -23,10 +26,6 @@ class TableOutlet final : public Outlet {
     if (outcome && !refusals.empty())
       fail(&block, line_at(block, block.from + refusals[0].offset), refusals[0].column, refusals[0].reason);
   }
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
   void misfit(const Block&, Misfit misfit) override { misfits.push_back(std::move(misfit)); }
 
   Result<> outcome;
@@ -36,7 +35,7 @@ class TableOutlet final : public Outlet {
   void fail(const Block* block, int64_t line, const std::string& column, const std::string& reason) {
     const std::string where =
         block != nullptr && block->split ? fmt::format("{} line {}", block->split->name, line) : name_;
-    outcome = data_error(where, fmt::format("table `{}`: {}{}", name_, column.empty() ? "" : column + ": ", reason),
+    outcome = data_error(where, fmt::format("table `{}`: {}", name_, reason_text(column, reason)),
                          "a lookup table must be read whole: mend the row");
   }
   const std::string& name_;

@@ -91,8 +91,7 @@ Result<> RejectLogs::remove_old(const std::vector<RejectLogFile>& files,
     TRY(env_.remove(file.path));
     bytes -= file.size;
     say(fmt::format("removed {}: {} past the limit of {}, {} of them never replayed", name_of(file.path),
-                    fmt::format("{} reject{}", count_text(rows), rows == 1 ? "" : "s"),
-                    old ? "rejects: max_age" : "rejects: max_size", count_text(open)));
+                    rejects_text(rows), old ? "rejects: max_age" : "rejects: max_size", count_text(open)));
   }
   return {};
 }

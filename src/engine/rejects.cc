@@ -14,6 +14,7 @@
 #include "batch/types.h"
 #include "component/source.h"
 #include "engine/reject_logs.h"
+#include "telemetry/numbers.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"
@@ -226,6 +227,12 @@ std::string Reject::place() const {
   if (position >= 0) return fmt::format("{} row {}", split, position + 1);
   return split;
 }
+
+std::string reason_text(const std::string& column, const std::string& reason) {
+  return column.empty() ? reason : column + ": " + reason;
+}
+
+std::string rejects_text(int64_t count) { return fmt::format("{} reject{}", count_text(count), count == 1 ? "" : "s"); }
 
 std::string row_text(const arrow::RecordBatch& rows, int64_t row) {
   std::string text;

@@ -77,6 +77,12 @@ class RejectLines {
   std::set<std::string> facts_, sources_;   ///< written
 };
 
+/// A reason as people read it: `amount: is no number`, or the sentence alone where no single column is to blame.
+std::string reason_text(const std::string& column, const std::string& reason);
+
+/// `1 reject`, `12,345 rejects`.
+std::string rejects_text(int64_t count);
+
 /// A row as text for a reject that has no raw bytes: `a=1, b=NULL`.
 std::string row_text(const arrow::RecordBatch& rows, int64_t row);
 

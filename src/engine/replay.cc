@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "component/quiet_outlet.h"
+
 namespace trommel {
 namespace {
 
@@ -34,19 +36,6 @@ class OneBlock final : public Reader {
 
  private:
   Block block_;
-};
-
-/// For a look at how many records there are.
-class Deaf final : public Outlet {
- public:
-  void emit(Batch) override {}
-  void reject(const Batch&, std::span<const Refusal>) override {}
-  void reject(const Block&, std::span<const RawRefusal>) override {}
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
-  void misfit(const Block&, Misfit) override {}
 };
 
 /// The block of a reject, at the place where the row once stood.
@@ -194,7 +183,7 @@ Result<> Replay::bind_bytes(Rows& into, const std::vector<Reject>& rejects, Sour
       decoder = std::move(recalled.decoder);
     }
     Block block = block_of(reject, decoder, true);
-    Deaf nobody;
+    QuietOutlet nobody;  // only how many records there are
     ASSIGN(const int64_t records, decoder->decode(block, nobody));
     if (records == 1) {
       into.add(reject, std::move(block));

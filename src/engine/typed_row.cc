@@ -12,8 +12,9 @@
 #include "base/json.h"
 #include "codecs/json/decode.h"
 #include "codecs/text/spell.h"
-#include "component/outlet.h"
+#include "component/quiet_outlet.h"
 #include "config/contract.h"
+#include "engine/rejects.h"
 
 namespace trommel {
 namespace {
@@ -82,24 +83,19 @@ Result<std::string> as_line(const std::string& object, const arrow::Schema& sche
 }
 
 /// Hears what became of each line of a block.
-class Lines final : public Outlet {
+class Lines final : public QuietOutlet {
  public:
   explicit Lines(std::map<int64_t, TypedRow*> rows) : rows_(std::move(rows)) {}
   void emit(Batch batch) override {
     for (int64_t i = 0; i < batch.size(); ++i) rows_.at(batch.positions.at(i))->rows = batch.rows->Slice(i, 1);
   }
-  void reject(const Batch&, std::span<const Refusal>) override {}
+  using QuietOutlet::reject;
   void reject(const Block&, std::span<const RawRefusal> refusals) override {
     for (const RawRefusal& refusal : refusals) {
       TypedRow& row = *rows_.at(refusal.offset);
-      row.why = (refusal.column.empty() ? "" : refusal.column + ": ") + refusal.reason;
+      row.why = reason_text(refusal.column, refusal.reason);
     }
   }
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
-  void misfit(const Block&, Misfit) override {}
 
  private:
   std::map<int64_t, TypedRow*> rows_;

@@ -22,8 +22,7 @@ std::string place_of(const Reject& reject) {
 
 std::string fault_of(const Reject& reject) {
   const std::string place = place_of(reject);
-  return (place.empty() ? "" : place + ": ") + (reject.column.empty() ? "" : reject.column + ": ") +
-         printable(reject.reason);
+  return (place.empty() ? "" : place + ": ") + reason_text(reject.column, printable(reject.reason));
 }
 
 int64_t to_blame(const RefusedInput& input) {

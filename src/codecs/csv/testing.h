@@ -13,6 +13,7 @@
 
 #include "codecs/csv/csv.h"
 #include "component/codec.h"
+#include "component/quiet_outlet.h"
 
 namespace trommel::csv {
 
@@ -33,7 +34,7 @@ class TextStream : public InputStream {
 };
 
 /// Everything that decoding said, as text: one entry a row or reject, by its position in the file.
-class Collected : public Outlet {
+class Collected : public QuietOutlet {
  public:
   struct Reject {
     Position position = 0;
@@ -58,7 +59,7 @@ class Collected : public Outlet {
       rows[batch.positions.at(row)] = text;
     }
   }
-  void reject(const Batch&, std::span<const Refusal>) override {}
+  using QuietOutlet::reject;
   void reject(const Block& block, std::span<const RawRefusal> refusals) override {
     for (const RawRefusal& refusal : refusals) {
       const Position position = block.from + refusal.offset;
@@ -68,10 +69,6 @@ class Collected : public Outlet {
                            .substr(static_cast<size_t>(refusal.offset), static_cast<size_t>(refusal.length)))});
     }
   }
-  void filtered(int64_t) override {}
-  void deduplicated(int64_t) override {}
-  void expanded(int64_t) override {}
-  void combined(int64_t, int64_t) override {}
   void misfit(const Block&, Misfit misfit) override { misfits.push_back(std::move(misfit)); }
 
   /// The rows in the order of the file.
