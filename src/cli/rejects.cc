@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "batch/text_value.h"
 #include "cli/verb.h"
@@ -45,8 +44,7 @@ Result<std::set<std::string>> left_out(Session& session, const std::string& fold
 /// What the checkpoint says of all epochs, and whether the logs agree.
 Result<std::string> life_of_rejects(Session& session, const std::string& folder, int64_t still_there) {
   StateFolder state(session.env, folder);
-  ASSIGN(const auto saved, state.saved(std::numeric_limits<Epoch>::max()));
-  const std::optional<Checkpoint>& last = saved.newest;
+  ASSIGN(const auto last, state.newest());
   if (!last || last->life.until == 0) return std::string();
   const Life& life = last->life;
   const int64_t open = life.rejected - life.replayed;

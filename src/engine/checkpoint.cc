@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include "base/json.h"
 #include "base/lasting_folder.h"
@@ -126,8 +127,8 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   return out;
 }
 
-Result<> StateFolder::open(const std::string& holder) {
-  TRY(make_lasting_directories(env_, folder_));
+Result<> StateFolder::open(const std::string& holder, bool lasting) {
+  TRY(lasting ? make_lasting_directories(env_, folder_) : env_.make_directories(folder_));
   auto lock = env_.lock(folder_ + "/lock", holder);
   if (!lock) {
     Error error = std::move(lock).error();
@@ -170,25 +171,24 @@ Result<> StateFolder::write(const Checkpoint& checkpoint, Epoch done) {
 Result<StateFolder::Saved> StateFolder::saved(Epoch done) {
   Saved out;
   ASSIGN(const auto paths, checkpoint_paths());
-  for (const std::string& path : paths) {
-    const Epoch epoch = epoch_of(path);
-    if (epoch <= done && path != paths.back()) continue;  // read only where it matters
-    ASSIGN(const std::string text, env_.read_text(path));
-    auto checkpoint = parse_checkpoint(text, path);
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    const Epoch epoch = epoch_of(*path);
+    if (epoch <= done && out.newest) break;
+    ASSIGN(const std::string text, env_.read_text(*path));
+    auto checkpoint = parse_checkpoint(text, *path);
     if (!checkpoint) {
       out.damaged.push_back({epoch, checkpoint.error()});
-    } else if (epoch > done) {
-      out.pending.push_back(std::move(*checkpoint));
-    } else {
-      out.newest = std::move(*checkpoint);
+      continue;
     }
-  }
-  if (!out.pending.empty()) out.newest = out.pending.back();
-  for (auto path = paths.rbegin(); !out.newest && path != paths.rend(); ++path) {
-    ASSIGN(const std::string text, env_.read_text(*path));
-    if (auto checkpoint = parse_checkpoint(text, *path)) out.newest = std::move(*checkpoint);
+    if (!out.newest) out.newest = *checkpoint;
+    if (epoch > done) out.pending.insert(out.pending.begin(), std::move(*checkpoint));
   }
   return out;
+}
+
+Result<std::optional<Checkpoint>> StateFolder::newest() {
+  ASSIGN(auto out, saved(std::numeric_limits<Epoch>::max()));
+  return std::move(out.newest);
 }
 
 namespace {

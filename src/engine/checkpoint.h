@@ -57,7 +57,8 @@ class StateFolder {
   StateFolder(Env& env, std::string folder) : env_(env), folder_(std::move(folder)) {}
 
   const std::string& path() const { return folder_; }
-  Result<> open(const std::string& holder);  ///< makes the folder, takes the lock
+  /// Makes the folder (`lasting`: so that its name outlives a crash), takes the lock.
+  Result<> open(const std::string& holder, bool lasting);
 
   /// Written aside, synced, renamed, the folder synced. Those of epochs up to `done` go, but for the last three.
   Result<> write(const Checkpoint& checkpoint, Epoch done);
@@ -72,6 +73,8 @@ class StateFolder {
     std::vector<Damaged> damaged;
   };
   Result<Saved> saved(Epoch done);
+  /// The newest that can be read, for a look from outside of a run.
+  Result<std::optional<Checkpoint>> newest();
 
   /// Inputs taken before, by split_key; contents taken, likewise, and when; and the last epoch that is in every sink.
   struct Taken {

@@ -56,7 +56,7 @@ class Run {
  private:
   Result<> whole_run() {
     TRY(compute_ready());  // before there are threads
-    TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name)));
+    TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name), !options_.ephemeral));
     opened_ = true;
     status().began(report_.started_us);
     TRY(publisher_.open());

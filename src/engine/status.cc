@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "base/json.h"
 #include "base/lock_holder.h"
+#include "engine/timetable.h"
 
 namespace trommel {
 
@@ -184,9 +184,9 @@ void add_run(Env& env, const std::string& folder, PipelineStatus& status) {
 
 void add_checkpoint(Env& env, const std::string& folder, PipelineStatus& status) {
   StateFolder state(env, folder);
-  auto saved = state.saved(std::numeric_limits<Epoch>::max());
-  if (!saved || !saved->newest) return;
-  status.checkpoint = std::move(saved->newest);
+  auto newest = state.newest();
+  if (!newest || !*newest) return;
+  status.checkpoint = std::move(*newest);
   const Life& life = status.checkpoint->life;
   if (life.until > 0) {
     status.life_read = life.read;
@@ -200,18 +200,6 @@ void add_checkpoint(Env& env, const std::string& folder, PipelineStatus& status)
     status.checkpoint_us = info->modified_us;
 }
 
-void add_due(Env& env, const std::string& folder, PipelineStatus& status) {
-  const auto text = env.read_text(folder + "/schedule.json");
-  if (!text) return;
-  try {
-    const auto json = parse_json(*text, folder);
-    if (!json || !json->contains("next_us")) return;
-    status.due = {json->value("schedule", ""), json->value("next_us", int64_t{0}), json->value("next", "")};
-  } catch (const Json::exception&) {
-    status.due.reset();
-  }
-}
-
 }  // namespace
 
 Result<PipelineStatus> read_status(Env& env, const std::string& folder) {
@@ -219,7 +207,8 @@ Result<PipelineStatus> read_status(Env& env, const std::string& folder) {
   status.folder = folder;
   add_run(env, folder, status);
   add_checkpoint(env, folder, status);
-  add_due(env, folder, status);
+  if (const auto kept = kept_schedule(env, folder); kept && kept->next_us)
+    status.due = {kept->schedule, *kept->next_us, kept->next};
   if (status.pipeline.empty()) status.pipeline = name_of(folder);
   status.holder = lock_holder(folder + "/lock");
   status.schedule_holder = lock_holder(folder + "/schedule.lock");

@@ -19,15 +19,26 @@ std::string path_in(const std::string& folder) { return folder + "/schedule.json
 
 }  // namespace
 
-std::optional<int64_t> Timetable::seen_to(Env& env, const std::string& folder, const schedule::Schedule& schedule) {
+std::optional<KeptSchedule> kept_schedule(Env& env, const std::string& folder) {
   const auto text = env.read_text(path_in(folder));
   if (!text) return std::nullopt;
   const auto json = parse_json(*text, path_in(folder));
   if (!json || !json->is_object()) return std::nullopt;
-  const auto named = json->find("schedule"), at = json->find("seen_to_us");
-  if (named == json->end() || *named != schedule.text() || at == json->end() || !at->is_number_integer())
-    return std::nullopt;
-  return at->get<int64_t>();
+  const auto number = [&](const char* name) -> std::optional<int64_t> {
+    const auto found = json->find(name);
+    if (found == json->end() || !found->is_number_integer()) return std::nullopt;
+    return found->get<int64_t>();
+  };
+  const auto words = [&](const char* name) {
+    const auto found = json->find(name);
+    return found != json->end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  return KeptSchedule{words("schedule"), number("seen_to_us"), number("next_us"), words("next")};
+}
+
+std::optional<int64_t> Timetable::seen_to(Env& env, const std::string& folder, const schedule::Schedule& schedule) {
+  const auto kept = kept_schedule(env, folder);
+  return kept && kept->schedule == schedule.text() ? kept->seen_to_us : std::nullopt;
 }
 
 Result<> Timetable::open(const std::string& holder) {

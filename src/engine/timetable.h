@@ -15,6 +15,16 @@
 
 namespace trommel {
 
+/// What a state folder has of the schedule that is kept there, or was.
+struct KeptSchedule {
+  std::string schedule;               ///< as text
+  std::optional<int64_t> seen_to_us;  ///< up to when its due times were seen to
+  std::optional<int64_t> next_us;
+  std::string next;  ///< the same by the schedule's clock
+};
+/// Nothing: none was kept, or the file cannot be read.
+std::optional<KeptSchedule> kept_schedule(Env& env, const std::string& folder);
+
 class Timetable {
  public:
   using Say = std::function<void(const std::string&)>;
