@@ -29,7 +29,7 @@ std::string own_path() {
 
 /// What is the same for all of them.
 struct Exported {
-  std::string name, folder, note;
+  std::string name, file, folder, note;
   std::vector<std::string> words;  ///< of the command, without `--once`
   const ScheduleSettings* settings = nullptr;
 };
@@ -41,6 +41,7 @@ Result<Exported> exported(const Pipeline& pipeline, const Options& options, int6
   }
   Exported out;
   out.name = pipeline.name;
+  out.file = pipeline.file;
   out.folder = absolute(pipeline.folder);
   out.settings = &*pipeline.settings.schedule;
   out.words = {options.program.empty() ? own_path() : options.program, "run", absolute(options.file), "--quiet"};
@@ -114,14 +115,8 @@ std::vector<Unit> units_of(const Exported& of) {
                    notes, unit, unit, head, when, of.settings->missed == Missed::skip ? "false" : "true")}};
 }
 
-int systemd(Session& session, const Options& options) {
-  session.set_variables(options.variables);
-  Problems problems;
-  const Pipeline pipeline = session.load(options.file, problems);
-  if (!problems.empty()) return session.fail(problems);
-  const auto of = exported(pipeline, options, session.env.now_us());
-  if (!of) return session.fail(of.error());
-  for (const Unit& unit : units_of(*of)) {
+int systemd(Session& session, const Exported& of, const Options& options) {
+  for (const Unit& unit : units_of(of)) {
     if (options.to.empty()) {
       session.out(fmt::format("# ---- {}\n{}\n", unit.file, unit.text));
       continue;
@@ -146,30 +141,34 @@ std::string cron_word(const std::string& word) {
   return escaped;
 }
 
-int cron(Session& session, const Options& options) {
+int cron(Session& session, const Exported& of, const Options&) {
+  const auto& schedule = of.settings->schedule;
+  const auto table = schedule::cron_table(schedule);
+  if (!table) {
+    return session.fail(Error{Error::Domain::config, of.file, fmt::format("cron has no words for {}", schedule.text()),
+                              "`trommel run` keeps it itself, as a service too: `trommel export systemd`", false});
+  }
+  std::string out = fmt::format("# trommel pipeline {}: {}.\n", of.name, schedule.text());
+  out += "# CRON_TZ is understood by cronie; Debian's cron ignores it and goes by the clock of the system.\n";
+  if (of.settings->missed != Missed::skip) out += "# What is missed while the machine is off is not made up for.\n";
+  if (!of.note.empty()) out += "# It is " + of.note + ".\n";
+  out += "CRON_TZ=" + table->zone + "\n";
+  std::string command = "cd " + cron_word(of.folder) + " &&";
+  for (const std::string& word : of.words) command += " " + cron_word(word);
+  for (const std::string& fields : table->fields) out += fields + " " + command + " --once\n";
+  session.out(out);
+  return done;
+}
+
+/// Loads the pipeline, and hands its schedule to `write`.
+int export_as(Session& session, const Options& options,
+              int (*write)(Session& session, const Exported& of, const Options& options)) {
   session.set_variables(options.variables);
   Problems problems;
   const Pipeline pipeline = session.load(options.file, problems);
   if (!problems.empty()) return session.fail(problems);
   const auto of = exported(pipeline, options, session.env.now_us());
-  if (!of) return session.fail(of.error());
-  const auto& schedule = of->settings->schedule;
-  const auto table = schedule::cron_table(schedule);
-  if (!table) {
-    return session.fail(Error{Error::Domain::config, pipeline.file,
-                              fmt::format("cron has no words for {}", schedule.text()),
-                              "`trommel run` keeps it itself, as a service too: `trommel export systemd`", false});
-  }
-  std::string out = fmt::format("# trommel pipeline {}: {}.\n", of->name, schedule.text());
-  out += "# CRON_TZ is understood by cronie; Debian's cron ignores it and goes by the clock of the system.\n";
-  if (of->settings->missed != Missed::skip) out += "# What is missed while the machine is off is not made up for.\n";
-  if (!of->note.empty()) out += "# It is " + of->note + ".\n";
-  out += "CRON_TZ=" + table->zone + "\n";
-  std::string command = "cd " + cron_word(of->folder) + " &&";
-  for (const std::string& word : of->words) command += " " + cron_word(word);
-  for (const std::string& fields : table->fields) out += fields + " " + command + " --once\n";
-  session.out(out);
-  return done;
+  return of ? write(session, *of, options) : session.fail(of.error());
 }
 
 CLI::App* add_export_verb(CLI::App& parent, const std::string& name, const std::string& help,
@@ -195,12 +194,13 @@ void add_export(CLI::App& app, Session& session, Action& action) {
                                     *options);
   units->add_option("--to", options->to, "Folder for the unit files; left out, standard output")->type_name("DIR");
   units->callback(
-      [&session, &action, options] { action = [&session, options] { return systemd(session, *options); }; });
+      [&session, &action, options] { action = [&session, options] { return export_as(session, *options, systemd); }; });
   CLI::App* lines = add_export_verb(*verb, "cron", "Lines of a crontab",
                                     "  trommel export cron pipeline.yaml\n"
                                     "  (crontab -l; trommel export cron pipeline.yaml) | crontab -",
                                     *options);
-  lines->callback([&session, &action, options] { action = [&session, options] { return cron(session, *options); }; });
+  lines->callback(
+      [&session, &action, options] { action = [&session, options] { return export_as(session, *options, cron); }; });
 }
 
 }  // namespace trommel::cli

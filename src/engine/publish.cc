@@ -122,9 +122,8 @@ Result<> Publisher::finish(const Plan& plan) {
   for (;;) {
     TRY(advance(plan));
     if (idle()) return {};
-    if (options_.stop.stop_requested()) {
-      for (const auto& [who, away] : away_) return tl::unexpected(kept_for_the_next_run(away.error()));
-    }
+    if (options_.stop.stop_requested() && !away_.empty())
+      return tl::unexpected(kept_for_the_next_run(away_.begin()->second.error()));
     env_.sleep_us(kNap);
   }
 }

@@ -199,18 +199,20 @@ Result<> SimulatedEnv::make_directories(const std::string& path) {
 
 Result<> SimulatedEnv::rename(const std::string& from, const std::string& to) {
   TRY(touch("rename", fmt::format("{} -> {}", from, to)));
-  if (!disk_.find(from) || !disk_.is_folder(folder_of(to))) TRY(no_such(from));
-  disk_.rename(from, to);
-  return touched("rename", fmt::format("{} -> {}", from, to));
+  return move(from, to);
 }
 
 Result<bool> SimulatedEnv::rename_new(const std::string& from, const std::string& to) {
   TRY(touch("rename", fmt::format("{} -> {}", from, to)));
   if (disk_.exists(to)) return false;
+  TRY(move(from, to));
+  return true;
+}
+
+Result<> SimulatedEnv::move(const std::string& from, const std::string& to) {
   if (!disk_.find(from) || !disk_.is_folder(folder_of(to))) TRY(no_such(from));
   disk_.rename(from, to);
-  TRY(touched("rename", fmt::format("{} -> {}", from, to)));
-  return true;
+  return touched("rename", fmt::format("{} -> {}", from, to));
 }
 
 Result<> SimulatedEnv::remove(const std::string& path) {

@@ -93,6 +93,7 @@ class SimulatedEnv final : public Env {
   class Output;
 
   Result<> no_such(const std::string& path) const;
+  Result<> move(const std::string& from, const std::string& to);
   Result<> may_grow(const std::string& path);
 
   SimulatedDisk& disk_;
