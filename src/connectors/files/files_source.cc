@@ -13,8 +13,8 @@
 #include "connectors/files/drops.h"
 #include "connectors/files/files.h"
 #include "connectors/files/input_file.h"
-#include "connectors/files/settings.h"
 #include "connectors/files/source_config.h"
+#include "spec/merge.h"
 
 namespace trommel {
 

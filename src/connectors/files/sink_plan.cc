@@ -9,7 +9,7 @@
 #include "batch/types.h"
 #include "connectors/files/pack.h"
 #include "connectors/files/partition.h"
-#include "connectors/files/settings.h"
+#include "spec/merge.h"
 
 namespace trommel {
 

@@ -1,4 +1,4 @@
-// The settings of `files`: its own and, beside them, those of the format.
+// Settings of two parts in one map: a connector's own and, beside them, those of the format that it reads or writes.
 #pragma once
 
 #include <string>

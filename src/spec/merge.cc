@@ -1,4 +1,4 @@
-#include "connectors/files/settings.h"
+#include "spec/merge.h"
 
 #include <algorithm>
 
