@@ -10,6 +10,7 @@
 #include "batch/compute.h"
 #include "engine/attempt.h"
 #include "engine/budget.h"
+#include "engine/inputs.h"
 #include "engine/news.h"
 #include "engine/publish.h"
 #include "engine/reject_logs.h"
@@ -33,6 +34,7 @@ class Run {
         state_(env, pipeline.settings.state),
         states_(env, pipeline.settings.state + "/transforms"),
         publisher_(env, state_, options, pipeline.settings, report_),
+        inputs_(env, publisher_, options, pipeline.settings.days.has_value()),
         reject_logs_(env, pipeline.settings.state, pipeline.settings.rejects) {
     report_.pipeline = pipeline.name;
     report_.started_us = env.now_us();
@@ -41,7 +43,7 @@ class Run {
   Result<RunReport> go() {
     const int64_t started = env_.steady_us(), cpu = env_.process().cpu_us;
     auto done = whole_run();
-    if (endless_) give_back();
+    if (endless_) inputs_.give_back();
     if (options_.ephemeral) (void)env_.remove_tree(state_.path());
     report_.elapsed_us = env_.steady_us() - started;
     const ProcessUse use = env_.process();
@@ -64,10 +66,11 @@ class Run {
     ASSIGN(const auto saved, state_.saved(done));
     for (const auto& damaged : saved.damaged) warn("passing over a checkpoint: " + damaged.error.text());
     report_.epoch = std::max(done, saved.newest ? saved.newest->epoch : 0) + 1;
-    if (saved.newest) remember(*saved.newest);
-    for (const Checkpoint& pending : saved.pending) {
-      for (const TakenInput& input : pending.taken) known_.insert(split_key(input.split));
+    if (saved.newest) {
+      states_.set(saved.newest->state);
+      life_ = saved.newest->life;
     }
+    inputs_.resume(saved);
     TRY(plan({}));
     TRY(publisher_.recover(plan_, saved));
     TRY(states_.sweep({states_.files()}));
@@ -82,13 +85,6 @@ class Run {
     return endless_ ? run_endless() : run_bounded();
   }
 
-  /// Where the last epoch left off.
-  void remember(const Checkpoint& last) {
-    states_.set(last.state);
-    life_ = last.life;
-    for (const OpenInput& input : last.open) open_[split_key(input.split)] = input;
-  }
-
   Result<> plan(const BoundSources& bound) {
     ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound, options_.replay));
     if (!problems_.empty()) {
@@ -96,9 +92,7 @@ class Run {
                           fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
     }
     endless_ = plan_.endless;
-    for (const PlanNode& node : plan_.nodes) {
-      if (node.source) bound_[node.name] = node.source;
-    }
+    inputs_.bind(plan_);
     return {};
   }
 
@@ -109,65 +103,27 @@ class Run {
     }
   }
 
-  // ---- what there is to read -----------------------------------------------------------------------------------
-
-  /// Asks every source, and adds what is new to `pending_`.
-  Result<> look_for_inputs() {
-    const int64_t now = env_.now_us();
-    for (const PlanNode& node : plan_.nodes) {
-      if (!node.source) continue;
-      ASSIGN(const auto found, node.source->discover());
-      for (const std::string& line : node.source->news()) note(node.name + ": " + line);
-      for (const Split& split : found) {
-        auto own = std::make_shared<Split>(split);
-        own->source = node.name;
-        const std::string key = split_key(*own);
-        const bool taken = publisher_.taken().keys.contains(key) && !pipeline_.settings.days;
-        if (taken || !known_.insert(key).second) continue;
-        const auto open = open_.find(key);
-        pending_.push_back({std::move(own), open == open_.end() ? 0 : open->second.at, now});
-      }
-    }
-    status().looked(static_cast<int64_t>(pending_.size()), pending_.empty() ? 0 : pending_.front().found_us);
-    return {};
-  }
-
-  /// Inputs whose content was taken before are taken with this epoch, unread.
-  void set_known_contents_aside() {
-    if (pipeline_.settings.days) return;
-    std::set<std::string> now;  // contents of this epoch
-    std::vector<Input> left;
-    for (Input& input : pending_) {
-      const Source& source = *bound_.at(input.split->source);
-      const std::string content = split_key(input.split->source, input.split->content);
-      const bool matters = source.remembers_content_us() > 0 && !input.split->content.empty() && input.from == 0;
-      if (matters && (publisher_.knows_content(*input.split, source.remembers_content_us()) || now.contains(content))) {
-        say(fmt::format("skipped {}: the same content was taken before", input.split->name));
-        skipped_.push_back({*input.split, Delivered::How::known, {}});
-      } else {
-        if (matters) now.insert(content);
-        left.push_back(std::move(input));
-      }
-    }
-    pending_ = std::move(left);
-  }
-
   // ---- bounded -------------------------------------------------------------------------------------------------
 
   /// One epoch: all that is there is published together, or nothing is.
   Result<> run_bounded() {
     TRY(publisher_.finish(plan_));
     for (;;) {
-      known_.clear();
-      pending_.clear();
+      inputs_.forget();
       TRY(look_for_inputs());
-      if (pending_.empty()) return nothing_new();
-      set_known_contents_aside();
+      if (inputs_.empty()) return nothing_new();
+      inputs_.skip_known_contents();
       ASSIGN(const bool again, epoch());
       if (!again) return {};
-      TRY(plan(bound_));
+      TRY(plan(inputs_.sources()));
       say_guesses();
     }
+  }
+
+  Result<> look_for_inputs() {
+    ASSIGN(const auto news, inputs_.look());
+    for (const std::string& line : news) note(line);
+    return {};
   }
 
   Result<> nothing_new() {
@@ -196,8 +152,8 @@ class Run {
         continue;
       }
       TRY(look_for_inputs());
-      if (pending_.empty()) {
-        if (options_.once && !expects_more()) break;
+      if (inputs_.empty()) {
+        if (options_.once && !inputs_.expects_more()) break;
         env_.sleep_us(kNap);
         continue;
       }
@@ -206,7 +162,7 @@ class Run {
         continue;
       }
       next_us = env_.steady_us() + pipeline_.settings.commit.every_us;
-      set_known_contents_aside();
+      inputs_.skip_known_contents();
       ASSIGN(const bool again, epoch());
       TROMMEL_CHECK(!again, "an endless source widens no types");
       if (report_.outcome == RunReport::Outcome::refused) return publisher_.finish(plan_);
@@ -222,31 +178,15 @@ class Run {
   /// Epochs that wait for their sinks come as far as they can.
   Result<> bring_on() {
     TRY(publisher_.advance(plan_));
-    for (const Split& split : publisher_.take_finished()) known_.erase(split_key(split));
+    inputs_.put_away(publisher_.take_finished());
     return publisher_.idle() ? must_balance(report_.balance, true) : Result<>();
-  }
-
-  bool expects_more() const {
-    return std::any_of(bound_.begin(), bound_.end(), [](const auto& entry) { return entry.second->expects_more(); });
-  }
-
-  /// What was claimed and will not be read by this run. An input that was begun keeps its place: its id is in the
-  /// checkpoint.
-  void give_back() {
-    for (const auto& [name, source] : bound_) {
-      std::vector<Split> splits;
-      for (const Input& input : pending_) {
-        if (input.split->source == name && !open_.contains(split_key(*input.split))) splits.push_back(*input.split);
-      }
-      if (!splits.empty()) source->release(splits);
-    }
   }
 
   // ---- one epoch -----------------------------------------------------------------------------------------------
 
   /// Reads what is pending, as far as the epoch goes, and publishes it. True: guessed types were widened, plan again.
   Result<bool> epoch() {
-    std::vector<Input> inputs = pending_;
+    std::vector<Input> inputs = inputs_.pending();
     std::vector<RefusedInput> refused;
     for (;;) {
       Ledger ledger(plan_.nodes.size());
@@ -299,14 +239,14 @@ class Run {
     const auto faults = ledger.faults();
     if (faults.empty() && result.faulty.empty()) return false;
     for (const auto& fault : faults) {
-      if (bound_.at(fault.split->source)->refuses_whole())
+      if (inputs_.sources().at(fault.split->source)->refuses_whole())
         result.faulty[split_key(*fault.split)].rejects = {unreadable(plan_.pipeline, *fault.split, fault.error)};
     }
     std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
     for (const auto& progress : ledger.progress()) begun.insert(split_key(*progress.split));
     for (const auto& fault : faults) {
       begun.insert(split_key(*fault.split));
-      if (bound_.at(fault.split->source)->refuses_whole()) continue;
+      if (inputs_.sources().at(fault.split->source)->refuses_whole()) continue;
       later.insert(unit_key(*fault.split));
       warn(fmt::format("{}: left for later: {}", fault.split->name, fault.error.text()));
     }
@@ -316,7 +256,7 @@ class Run {
     std::vector<Input> left;
     for (const Input& input : inputs) {
       if (later.contains(unit_key(*input.split))) {
-        set_aside(*input.split);
+        inputs_.set_aside(*input.split);
       } else if (bad.contains(unit_key(*input.split))) {
         RefusedInput whole = std::move(result.faulty[split_key(*input.split)]);
         whole.split = input.split;
@@ -328,15 +268,6 @@ class Run {
     }
     inputs = std::move(left);
     return true;
-  }
-
-  void set_aside(const Split& split) {
-    std::erase_if(pending_, [&](const Input& input) { return split_key(*input.split) == split_key(split); });
-    // One that an earlier epoch began keeps its name, by which the checkpoint knows it: the next run goes on with it.
-    const auto same = [&](const auto& open) { return unit_key(open.second.split) == unit_key(split); };
-    if (std::any_of(open_.begin(), open_.end(), same)) return;
-    known_.erase(split_key(split));
-    bound_.at(split.source)->release({&split, 1});
   }
 
   void count_refused(const RefusedInput& input, Ledger& ledger) const {
@@ -453,7 +384,9 @@ class Run {
     Checkpoint checkpoint;
     checkpoint.pipeline = pipeline_.name;
     checkpoint.epoch = report_.epoch;
-    take_inputs(checkpoint, ledger, refused);
+    inputs_.take(checkpoint, ledger, refused);
+    report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
+    report_.inputs_refused += static_cast<int64_t>(refused.size());
     checkpoint.files = std::move(result.files);
     std::move(result.reject_files.begin(), result.reject_files.end(), std::back_inserter(checkpoint.files));
     checkpoint.segments = std::move(result.segments);
@@ -501,36 +434,6 @@ class Run {
                           "nothing was published");
   }
 
-  /// What the epoch took and what it leaves open, and `pending_` without the former.
-  void take_inputs(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused) {
-    checkpoint.taken = std::exchange(skipped_, {});
-    for (const auto& progress : ledger.progress()) {
-      if (progress.ended) {
-        checkpoint.taken.push_back({*progress.split, Delivered::How::taken, {}});
-      } else {
-        open_[split_key(*progress.split)] = {*progress.split, progress.at};
-      }
-    }
-    std::map<std::string, std::vector<RefusedInput>> units;
-    for (const RefusedInput& input : refused) units[input.split->unit_id()].push_back(input);
-    for (const RefusedInput& input : refused) {
-      const std::string why = why_page(units[input.split->unit_id()], name_of(input.split->name), env_.now_us());
-      checkpoint.taken.push_back({*input.split, Delivered::How::refused, why});
-      ++report_.inputs_refused;
-    }
-    report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
-    std::set<std::string> gone;
-    for (const TakenInput& input : checkpoint.taken) {
-      gone.insert(split_key(input.split));
-      open_.erase(split_key(input.split));
-    }
-    for (const auto& [key, input] : open_) checkpoint.open.push_back(input);
-    std::erase_if(pending_, [&](const Input& input) { return gone.contains(split_key(*input.split)); });
-    for (Input& input : pending_) {
-      if (const auto open = open_.find(split_key(*input.split)); open != open_.end()) input.from = open->second.at;
-    }
-  }
-
   /// Said once the epoch is in every sink.
   std::function<void()> tell_of(const Checkpoint& checkpoint, Ledger& ledger,
                                 const std::vector<RefusedInput>& refused) const {
@@ -567,14 +470,10 @@ class Run {
   TransformStates states_;
   RunReport report_;
   Publisher publisher_;
+  Inputs inputs_;
   Plan plan_;
-  BoundSources bound_;
   bool opened_ = false;  ///< the state folder is ours
   bool endless_ = false;
-  std::vector<Input> pending_;             ///< found and not yet taken, in order
-  std::set<std::string> known_;            ///< keys of those, and of what was taken and not put away yet
-  std::map<std::string, OpenInput> open_;  ///< inputs that an earlier epoch began; those of this run or not
-  std::vector<TakenInput> skipped_;        ///< to be put away with the next epoch
   Carried carried_;
   Life life_;  ///< up to the last epoch
   RejectLogs reject_logs_;
