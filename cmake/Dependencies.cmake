@@ -54,7 +54,8 @@ trommel_fetch(duckdb TROMMEL_DUCKDB_ROOT)
 trommel_imported(deps_duckdb "${TROMMEL_DUCKDB_ROOT}/libduckdb.so" "${TROMMEL_DUCKDB_ROOT}/include")
 add_library(deps::duckdb ALIAS deps_duckdb)
 
-foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash)
+foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash
+    curl=libcurl)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 package)

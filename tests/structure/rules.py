@@ -20,6 +20,7 @@ OWNERS = {
     r"(zlib|zstd|bzlib|lzma|lz4frame|isa-l|isa-l/.*|igzip_lib)\.h$": ["connectors/files"],
     r"(fcntl|unistd|dirent|poll|sys/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
     r"cctz/": ["schedule"],
+    r"curl/": ["http"],
     r"iconv\.h$": ["codecs/text"],
     r"(gtest|gmock|rapidcheck)": [],  # tests only
     r"(arrow|parquet)/|fmt/|tl/expected|xxhash": [""],
