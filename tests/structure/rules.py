@@ -18,7 +18,7 @@ OWNERS = {
     r"simdjson": ["codecs/csv", "codecs/json"],
     r"re2/": ["transforms"],
     r"(zlib|zstd|bzlib|lzma|lz4frame|isa-l|isa-l/.*|igzip_lib)\.h$": ["connectors/files"],
-    r"(fcntl|unistd|dirent|poll|sys/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
+    r"(fcntl|unistd|dirent|poll|sys/.*|arpa/.*|netinet/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
     r"cctz/": ["schedule"],
     r"curl/": ["http"],
     r"iconv\.h$": ["codecs/text"],
