@@ -555,6 +555,15 @@ std::string plain_text(std::string_view content, const Dialect& dialect) {
   return out;
 }
 
+void take_contract(const Contract& contract, ColumnPlan& column) {
+  column.nulls.insert(column.nulls.end(), contract.nulls.begin(), contract.nulls.end());
+  if (const ContractColumn* known = contract.find(column.name)) {
+    column.nulls.insert(column.nulls.end(), known->nulls.begin(), known->nulls.end());
+    column.pattern = known->format;
+  }
+  std::erase(column.nulls, std::string());
+}
+
 std::string unreadable(const ColumnPlan& plan) {
   const auto nothing = []<class C>() {};
   if (!with_column<false>(*plan.type, nothing)) return "a " + plan.type->ToString() + " has no spelling in CSV";

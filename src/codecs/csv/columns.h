@@ -12,6 +12,7 @@
 #include "batch/types.h"
 #include "codecs/csv/dialect.h"
 #include "codecs/csv/parse.h"
+#include "config/contract.h"
 
 namespace trommel::csv {
 
@@ -35,6 +36,9 @@ struct ColumnPlan {
   std::string pattern;  ///< strptime-like; empty: ISO or `layout`
   bool strict = false;  ///< the type is a guess: refuse what would not be written that way again (007, +5)
 };
+
+/// What a contract says of a column: which texts are NULL, how dates and times are written.
+void take_contract(const Contract& contract, ColumnPlan& column);
 
 /// Why a column of this type cannot be read from CSV; empty if it can.
 std::string unreadable(const ColumnPlan& plan);

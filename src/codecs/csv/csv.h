@@ -3,10 +3,13 @@
 #pragma once
 
 #include "component/codec.h"
+#include "component/message.h"
 
 namespace trommel {
 
 FormatKind csv_format();
 EncoderKind csv_encoder();
+/// One record a message, its fields in the order of the columns; no header.
+MessageFormat csv_messages();
 
 }  // namespace trommel

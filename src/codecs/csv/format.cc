@@ -346,13 +346,7 @@ Result<> CsvFile::target(const Schema& rows, const std::vector<int>& from_column
       column.layout = file.layout;
       column.strict = guessed && !file.fixed;
     }
-    if (contract) {
-      column.nulls.insert(column.nulls.end(), contract->nulls.begin(), contract->nulls.end());
-      if (const ContractColumn* known = contract->find(column.name)) {
-        column.nulls.insert(column.nulls.end(), known->nulls.begin(), known->nulls.end());
-        column.pattern = known->format;
-      }
-    }
+    if (contract) take_contract(*contract, column);
     std::erase(column.nulls, std::string());
     if (const std::string why = unreadable(column); !why.empty()) return config_error("column " + column.name, why);
     plan.columns.push_back(std::move(column));

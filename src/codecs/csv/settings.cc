@@ -7,20 +7,6 @@ namespace trommel::csv {
 
 namespace {
 
-void check_byte(const std::optional<std::string>& text, const char* name, bool none_allowed, const Node& node,
-                Problems& problems) {
-  if (!text) return;
-  const Node* place = node.find(name);
-  const auto byte = parse_byte(*text);
-  const bool wrong = !byte || *byte == '\n' || *byte == '\r' || static_cast<unsigned char>(*byte) >= 0x80 ||
-                     (*byte == 0 && !none_allowed);
-  if (wrong) {
-    problems.add(place != nullptr ? place->place : node.place,
-                 std::string(name) + ": must be one ASCII character" + (none_allowed ? " or none" : "") + ": " + *text,
-                 "tab and space can be written as words");
-  }
-}
-
 void check_read(const ReadSettings& settings, const Node& node, Problems& problems) {
   check_byte(settings.delimiter, "delimiter", false, node, problems);
   check_byte(settings.quote, "quote", true, node, problems);
@@ -41,6 +27,20 @@ void check_read(const ReadSettings& settings, const Node& node, Problems& proble
 }
 
 }  // namespace
+
+void check_byte(const std::optional<std::string>& text, const char* name, bool none_allowed, const Node& node,
+                Problems& problems) {
+  if (!text) return;
+  const Node* place = node.find(name);
+  const auto byte = parse_byte(*text);
+  const bool wrong = !byte || *byte == '\n' || *byte == '\r' || static_cast<unsigned char>(*byte) >= 0x80 ||
+                     (*byte == 0 && !none_allowed);
+  if (wrong) {
+    problems.add(place != nullptr ? place->place : node.place,
+                 std::string(name) + ": must be one ASCII character" + (none_allowed ? " or none" : "") + ": " + *text,
+                 "tab and space can be written as words");
+  }
+}
 
 std::optional<char> parse_byte(std::string_view text) {
   if (text.size() == 1) return text[0];

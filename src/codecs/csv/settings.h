@@ -37,6 +37,10 @@ struct WriteSettings {
 const Spec<ReadSettings>& read_spec();
 const Spec<WriteSettings>& write_spec();
 
+/// Tells what is wrong with a setting that is to be one character.
+void check_byte(const std::optional<std::string>& text, const char* name, bool none_allowed, const Node& node,
+                Problems& problems);
+
 /// `,`, `tab`, `none`: one byte, or nullopt where it is none of these.
 std::optional<char> parse_byte(std::string_view text);
 

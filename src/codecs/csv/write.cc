@@ -2,11 +2,11 @@
 // must be.
 #include <arrow/api.h>
 
-#include <array>
+#include <utility>
 
 #include "codecs/csv/csv.h"
 #include "codecs/csv/settings.h"
-#include "codecs/text/spell.h"
+#include "codecs/csv/write.h"
 
 namespace trommel::csv {
 
@@ -19,35 +19,14 @@ class CsvWriter : public Encoder {
   CsvWriter(OutputStream& out, Schema schema, const WriteSettings& settings)
       : out_(out),
         schema_(std::move(schema)),
-        delimiter_(parse_byte(settings.delimiter).value_or(',')),
-        header_(settings.header) {
-    for (const char c : {'"', '\n', '\r', delimiter_}) special_[static_cast<uint8_t>(c)] = true;
-  }
+        records_(parse_byte(settings.delimiter).value_or(',')),
+        header_(settings.header) {}
 
   Result<> write(const arrow::RecordBatch& rows) override {
     write_header();
-    struct Source {
-      const arrow::Array* array;
-      std::unique_ptr<text::Speller> speller;
-      bool text;
-    };
-    std::vector<Source> columns;
-    for (int i = 0; i < rows.num_columns(); ++i) {
-      const auto& array = rows.column(i);
-      ASSIGN(auto speller, text::make_speller(array, text::Style::plain));
-      // A delimiter such as `-` or `.` makes even numbers unsafe.
-      const bool text = text::content_of(*array->type()) == text::Content::text || !usual_delimiter();
-      columns.push_back({array.get(), std::move(speller), text});
-    }
+    TRY(records_.begin(rows));
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
-      for (size_t i = 0; i < columns.size(); ++i) {
-        const Source& column = columns[i];
-        if (i > 0) text_ += delimiter_;
-        if (column.array->IsNull(row)) continue;
-        const size_t begin = text_.size();
-        column.speller->spell(row, text_);
-        if (column.text || begin == text_.size()) quote_from(begin);
-      }
+      records_.append(row, text_);
       text_ += '\n';
       ++rows_;
       if (text_.size() >= kFlush) TRY(flush());
@@ -68,56 +47,83 @@ class CsvWriter : public Encoder {
   }
 
  private:
-  bool usual_delimiter() const {
-    return delimiter_ == ',' || delimiter_ == '\t' || delimiter_ == ';' || delimiter_ == '|';
-  }
-
   void write_header() {
-    if (!header_) return;
-    header_ = false;
-    for (int i = 0; i < schema_->num_fields(); ++i) {
-      if (i > 0) text_ += delimiter_;
-      const size_t begin = text_.size();
-      text_ += schema_->field(i)->name();
-      quote_from(begin);
-    }
+    if (!std::exchange(header_, false)) return;
+    records_.append_names(*schema_, text_);
     text_ += '\n';
-  }
-
-  /// Puts quotes around the field that begins at `begin` if it would not be read as itself without.
-  void quote_from(size_t begin) {
-    size_t quotes = 0;
-    bool special = begin == text_.size();
-    for (size_t i = begin; i < text_.size(); ++i) {
-      special |= special_[static_cast<uint8_t>(text_[i])];
-      quotes += text_[i] == '"' ? 1 : 0;
-    }
-    // Single quotes and a byte order mark at the front would be taken for something else.
-    if (!special && begin < text_.size())
-      special = text_[begin] == '\'' || text_.compare(begin, 3, "\xEF\xBB\xBF") == 0;
-    if (!special) return;
-    const size_t size = text_.size();
-    text_.resize(size + quotes + 2);
-    size_t to = text_.size();
-    text_[--to] = '"';
-    for (size_t from = size; from > begin;) {
-      const char c = text_[--from];
-      text_[--to] = c;
-      if (c == '"') text_[--to] = '"';
-    }
-    text_[--to] = '"';
   }
 
   OutputStream& out_;
   Schema schema_;
-  char delimiter_;
+  RecordWriter records_;
   bool header_;  ///< still to be written
-  std::array<bool, 256> special_{};
   std::string text_;
   int64_t rows_ = 0;
 };
 
 }  // namespace
+
+RecordWriter::RecordWriter(char delimiter) : delimiter_(delimiter) {
+  for (const char c : {'"', '\n', '\r', delimiter_}) special_[static_cast<uint8_t>(c)] = true;
+}
+
+Result<> RecordWriter::begin(const arrow::RecordBatch& rows) {
+  columns_.clear();
+  for (const auto& values : rows.columns()) {
+    ASSIGN(auto speller, text::make_speller(values, text::Style::plain));
+    // A delimiter such as `-` or `.` makes even numbers unsafe.
+    const bool text = text::content_of(*values->type()) == text::Content::text || !usual_delimiter();
+    columns_.push_back({values, std::move(speller), text});
+  }
+  return {};
+}
+
+void RecordWriter::append(int64_t row, std::string& out) const {
+  bool first = true;
+  for (const Column& column : columns_) {
+    if (!std::exchange(first, false)) out += delimiter_;
+    if (column.values->IsNull(row)) continue;
+    const size_t begin = out.size();
+    column.speller->spell(row, out);
+    if (column.text || begin == out.size()) quote_from(begin, out);
+  }
+}
+
+void RecordWriter::append_names(const arrow::Schema& schema, std::string& out) const {
+  for (int i = 0; i < schema.num_fields(); ++i) {
+    if (i > 0) out += delimiter_;
+    const size_t begin = out.size();
+    out += schema.field(i)->name();
+    quote_from(begin, out);
+  }
+}
+
+bool RecordWriter::usual_delimiter() const {
+  return delimiter_ == ',' || delimiter_ == '\t' || delimiter_ == ';' || delimiter_ == '|';
+}
+
+/// Puts quotes around the field that begins at `begin` if it would not be read as itself without.
+void RecordWriter::quote_from(size_t begin, std::string& out) const {
+  size_t quotes = 0;
+  bool special = begin == out.size();
+  for (size_t i = begin; i < out.size(); ++i) {
+    special |= special_[static_cast<uint8_t>(out[i])];
+    quotes += out[i] == '"' ? 1 : 0;
+  }
+  // Single quotes and a byte order mark at the front would be taken for something else.
+  if (!special && begin < out.size()) special = out[begin] == '\'' || out.compare(begin, 3, "\xEF\xBB\xBF") == 0;
+  if (!special) return;
+  const size_t size = out.size();
+  out.resize(size + quotes + 2);
+  size_t to = out.size();
+  out[--to] = '"';
+  for (size_t from = size; from > begin;) {
+    const char c = out[--from];
+    out[--to] = c;
+    if (c == '"') out[--to] = '"';
+  }
+  out[--to] = '"';
+}
 
 }  // namespace trommel::csv
 

@@ -28,12 +28,19 @@ class Work {
         seen_in_(plan.columns.size(), -1),
         clean_(simdjson::validate_utf8(data, size)) {}
 
-  Result<> run(Outlet& outlet) {
+  void take_all(Outlet& outlet) {
     RecordPlace place;
-    for (size_t at = 0; next_record(data_, at, size_, plan_.layout, place); at = place.next) {
-      ++records_;
-      take_record(place, outlet);
-    }
+    for (size_t at = 0; next_record(data_, at, size_, plan_.layout, place); at = place.next) take(place, outlet);
+  }
+
+  /// Notes the values of a record, or refuses it.
+  void take(const RecordPlace& place, Outlet& outlet) {
+    ++records_;
+    take_record(place, outlet);
+  }
+
+  /// Hands over the rows of what was taken.
+  Result<> emit(Outlet& outlet) {
     if (begins_.empty()) return {};
     ASSIGN(Batch batch, convert());
     take_out_failures(outlet);
@@ -70,7 +77,6 @@ class Work {
   }
 
  private:
-  /// Notes the values of a record, or refuses it.
   void take_record(const RecordPlace& place, Outlet& outlet) {
     if (place.end - place.begin > static_cast<size_t>(plan_.max_row)) {
       const int64_t kept = std::min<int64_t>(plan_.max_row, static_cast<int64_t>(kept_of_long_record));
@@ -233,7 +239,8 @@ class JsonDecoder : public Decoder {
     if (static_cast<int64_t>(size) < block.to - block.from) return refuse_long(block, outlet);
     ASSIGN(const auto bytes, csv::padded(block.bytes));
     Work work(*plan_, block, reinterpret_cast<const char*>(bytes->data()), size);
-    TRY(work.run(outlet));
+    work.take_all(outlet);
+    TRY(work.emit(outlet));
     return work.finish(outlet, cut_short_);
   }
 
@@ -270,6 +277,16 @@ size_t trimmed_end(const char* data, size_t begin, size_t end) {
 
 std::shared_ptr<const Decoder> make_decoder(std::shared_ptr<const DecodePlan> plan, bool cut_short) {
   return std::make_shared<JsonDecoder>(std::move(plan), cut_short);
+}
+
+Result<> decode_records(const DecodePlan& plan, const Block& block, std::span<const RecordPlace> places,
+                        Outlet& outlet) {
+  const Bytes bytes = block.view();
+  Work work(plan, block, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const RecordPlace& place : places) work.take(place, outlet);
+  TRY(work.emit(outlet));
+  work.finish(outlet, false);
+  return {};
 }
 
 bool next_record(const char* data, size_t at, size_t size, Layout layout, RecordPlace& place) {

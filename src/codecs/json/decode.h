@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -52,5 +53,10 @@ struct RecordPlace {
   size_t begin = 0, end = 0, next = 0;
 };
 bool next_record(const char* data, size_t at, size_t size, Layout layout, RecordPlace& place);
+
+/// Decodes the records at `places` of a block (rising, apart from each other, kPadding readable bytes behind the block)
+/// as a decoder would that had found them there.
+Result<> decode_records(const DecodePlan& plan, const Block& block, std::span<const RecordPlace> places,
+                        Outlet& outlet);
 
 }  // namespace trommel::json

@@ -245,14 +245,7 @@ Result<> JsonFile::target(const Schema& rows, const std::vector<int>& from_colum
       column.layout = file.layout;
       column.strict = guessed && !file.fixed;
     }
-    if (contract) {
-      column.nulls = contract->nulls;
-      if (const ContractColumn* known = contract->find(column.name)) {
-        column.nulls.insert(column.nulls.end(), known->nulls.begin(), known->nulls.end());
-        column.pattern = known->format;
-      }
-      std::erase(column.nulls, std::string());
-    }
+    if (contract) csv::take_contract(*contract, column);
     if (const std::string why = json::unreadable(column); !why.empty())
       return config_error("column " + column.name, why);
     plan->columns.push_back(std::move(values));

@@ -9,10 +9,13 @@
 #pragma once
 
 #include "component/codec.h"
+#include "component/message.h"
 
 namespace trommel {
 
 FormatKind json_format();
 EncoderKind json_encoder();
+/// One object a message, laid out in any way.
+MessageFormat json_messages();
 
 }  // namespace trommel

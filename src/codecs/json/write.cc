@@ -1,7 +1,7 @@
 #include <arrow/api.h>
 
 #include "codecs/json/json.h"
-#include "codecs/text/spell.h"
+#include "codecs/json/write.h"
 
 namespace trommel::json {
 
@@ -18,29 +18,13 @@ const Spec<Settings>& write_spec() {
 
 class JsonLines : public Encoder {
  public:
-  JsonLines(OutputStream& out, const Schema& schema) : out_(out), schema_(schema) {
-    for (const auto& field : schema->fields()) {
-      std::string name = names_.empty() ? "{" : ",";
-      text::append_quoted(field->name(), name);
-      names_.push_back(name + ":");
-    }
-  }
+  JsonLines(OutputStream& out, const Schema& schema) : out_(out), objects_(*schema) {}
 
   Result<> write(const arrow::RecordBatch& rows) override {
-    std::vector<std::unique_ptr<text::Speller>> columns;
-    for (int i = 0; i < rows.num_columns(); ++i) {
-      ASSIGN(auto column, text::make_speller(rows.column(i), text::Style::json));
-      columns.push_back(std::move(column));
-    }
+    TRY(objects_.begin(rows));
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
-      for (size_t i = 0; i < columns.size(); ++i) {
-        text_ += names_[i];
-        if (rows.column(static_cast<int>(i))->IsNull(row))
-          text_ += "null";
-        else
-          columns[i]->spell(row, text_);
-      }
-      text_ += columns.empty() ? "{}\n" : "}\n";
+      objects_.append(row, text_);
+      text_ += '\n';
       ++rows_;
       if (text_.size() >= kFlush) TRY(flush());
     }
@@ -58,13 +42,39 @@ class JsonLines : public Encoder {
 
  private:
   OutputStream& out_;
-  Schema schema_;
-  std::vector<std::string> names_;  ///< with what stands before and behind them
+  ObjectWriter objects_;
   std::string text_;
   int64_t rows_ = 0;
 };
 
 }  // namespace
+
+ObjectWriter::ObjectWriter(const arrow::Schema& schema) {
+  for (const auto& field : schema.fields()) {
+    std::string name = columns_.empty() ? "{" : ",";
+    text::append_quoted(field->name(), name);
+    columns_.push_back({name + ":", nullptr, nullptr});
+  }
+}
+
+Result<> ObjectWriter::begin(const arrow::RecordBatch& rows) {
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    columns_[i].values = rows.column(static_cast<int>(i));
+    ASSIGN(columns_[i].speller, text::make_speller(columns_[i].values, text::Style::json));
+  }
+  return {};
+}
+
+void ObjectWriter::append(int64_t row, std::string& out) const {
+  for (const Column& column : columns_) {
+    out += column.name;
+    if (column.values->IsNull(row))
+      out += "null";
+    else
+      column.speller->spell(row, out);
+  }
+  out += columns_.empty() ? "{}" : "}";
+}
 
 }  // namespace trommel::json
 

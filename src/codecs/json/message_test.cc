@@ -1,0 +1,62 @@
+// Messages of JSON, CSV and raw bytes lie side by side: no format may look beyond the bytes of one.
+#include <arrow/api.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codecs/json/json.h"
+#include "component/promises.h"
+
+namespace trommel {
+namespace {
+
+using ::testing::ElementsAre;
+
+Contract contract_of(const std::vector<std::pair<std::string, std::string>>& columns) {
+  Contract contract;
+  for (const auto& [name, type] : columns) {
+    ContractColumn column;
+    column.name = name;
+    column.type = parse_type(type)->type;
+    contract.columns.push_back(column);
+  }
+  return contract;
+}
+
+TEST(JsonMessages, EachIsReadFromItsOwnBytes) {
+  Problems problems;
+  const Node settings;
+  const std::optional<Contract> contract = contract_of({{"id", "int64"}, {"name", "string"}});
+  const BindContext context;
+  const auto bound = json_messages().decoder({settings, contract, "t", context}, problems);
+  ASSERT_TRUE(bound) << bound.error().text();
+  ASSERT_TRUE(problems.empty()) << problems.text();
+  // Side by side, the second would close the first, and the number go on.
+  std::vector<std::string> parts = {"{\"id\":1,\"name\":\"a\nb\"}",
+                                    "{\"id\": 1",
+                                    "}",
+                                    "",
+                                    "{\"id\":2}",
+                                    "{\"ID\" :\n3}",
+                                    "{\"id\":\"x\"}",
+                                    "[1]",
+                                    "{\"id\":4,\"other\":5}",
+                                    "{\"id\":6}{\"id\":7}"};
+  parts[0] = R"({"id":1,"name":"a\nb"})";
+  std::string bytes;
+  std::vector<int32_t> bounds = {0};
+  for (const std::string& part : parts) {
+    bytes += part;
+    bounds.push_back(static_cast<int32_t>(bytes.size()));
+  }
+  const size_t size = bytes.size();
+  bytes.resize(size + Messages::kPadding);
+  const auto decoded = bound->decoder->decode({as_bytes(std::string_view(bytes).substr(0, size)), bounds});
+  ASSERT_TRUE(decoded) << decoded.error().text();
+  EXPECT_THAT(rows_as_text(*decoded->rows), ElementsAre("1 | a\nb", "2 | NULL", "3 | NULL"));
+  std::vector<std::string> refused;
+  for (const Refusal& refusal : decoded->refusals) refused.push_back(std::to_string(refusal.row) + " " + refusal.code);
+  EXPECT_THAT(refused, ElementsAre("1 json", "2 json", "3 json", "6 cast", "7 json", "8 extra_column", "9 json"));
+}
+
+}  // namespace
+}  // namespace trommel
