@@ -21,6 +21,7 @@ OWNERS = {
     r"(fcntl|unistd|dirent|poll|sys/.*|arpa/.*|netinet/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
     r"cctz/": ["schedule"],
     r"curl/": ["http"],
+    r"(boost|openssl)/": ["server"],
     r"iconv\.h$": ["codecs/text"],
     r"(gtest|gmock|rapidcheck)": [],  # tests only
     r"(arrow|parquet)/|fmt/|tl/expected|xxhash": [""],
