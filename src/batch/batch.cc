@@ -2,6 +2,7 @@
 
 #include "batch/compute.h"
 #include "batch/memory.h"
+#include "batch/types.h"
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -113,6 +114,19 @@ std::string parts_text(const arrow::Array& column, int64_t row) {
   return text + (map ? "}" : "]");
 }
 
+std::string uuid_text(const arrow::Array& column, int64_t row) {
+  const auto& bytes =
+      static_cast<const arrow::FixedSizeBinaryArray&>(*static_cast<const arrow::ExtensionArray&>(column).storage());
+  std::string text;
+  for (int i = 0; i < 16; ++i) {
+    constexpr char digits[] = "0123456789abcdef";
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += digits[bytes.GetValue(row)[i] >> 4];
+    text += digits[bytes.GetValue(row)[i] & 15];
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string value_text(const arrow::Array& column, int64_t row) {
@@ -122,6 +136,7 @@ std::string value_text(const arrow::Array& column, int64_t row) {
   if (id == arrow::Type::LARGE_STRING)
     return std::string(static_cast<const arrow::LargeStringArray&>(column).GetView(row));
   if (id == arrow::Type::STRUCT || id == arrow::Type::LIST || id == arrow::Type::MAP) return parts_text(column, row);
+  if (id == arrow::Type::EXTENSION && same_type(*column.type(), *uuid_type())) return uuid_text(column, row);
   auto scalar = column.GetScalar(row);
   return scalar.ok() ? (*scalar)->ToString() : scalar.status().ToString();
 }
