@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include "cli/plan_stores.h"
 #include "cli/rows.h"
 #include "cli/sample.h"
 #include "cli/verb.h"
@@ -203,12 +204,13 @@ int plan_verb(Session& session, const Options& options) {
     session.out(
         fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},{}\"nodes\":[{}]}}\n",
                     json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget),
-                    schedule ? schedule_json(session, *schedule) : "", nodes));
+                    (schedule ? schedule_json(session, *schedule) : "") + stores_json(*plan), nodes));
     return done;
   }
-  session.out(fmt::format("{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline,
-                          plan->lanes, plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
-                          (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes));
+  session.out(fmt::format(
+      "{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline, plan->lanes,
+      plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
+      (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes + stores_text(session.out_terminal, *plan)));
   return done;
 }
 

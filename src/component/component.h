@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "base/env.h"
+#include "component/query_store.h"
 #include "component/sink.h"
 #include "component/source.h"
 #include "component/transform.h"
 #include "config/contract.h"
+#include "config/endpoints.h"
 #include "schedule/schedule.h"
 #include "spec/spec.h"
 
@@ -54,6 +56,7 @@ struct InputInfo {
 struct BindContext {
   Env* env = nullptr;
   std::string name;          ///< of the part that is bound
+  std::string pipeline;      ///< of the whole
   std::string folder;        ///< relative paths start here
   std::string state_folder;  ///< of the run; DuckDB spills in a folder below it
   MemoryShares memory;
@@ -98,14 +101,15 @@ struct BoundSink {
   std::shared_ptr<FileSink> files;
   std::shared_ptr<StoreSink> store;
   IfExists if_exists = IfExists::number;
-  std::string target;              ///< for people and for "two outputs to one path": `output/{source_stem}.parquet`,
-                                   ///< `duckdb:x.duckdb table t`
-  std::vector<std::string> notes;  ///< DDL it would run, encodings
-  std::vector<std::string> owns;   ///< paths or tables that nobody else may write to
-  bool by_input = false;           ///< an output is named after its input: an epoch ends where inputs end
-  bool replaces = false;           ///< rows that are there go when others come: single rows cannot be added
-  bool repeatable = false;         ///< rows that are given again take the place of what they were given as before
-  std::string repeatable_hint;     ///< what to write to make it so
+  std::string target;               ///< for people and for "two outputs to one path": `output/{source_stem}.parquet`,
+                                    ///< `duckdb:x.duckdb table t`
+  std::vector<std::string> notes;   ///< DDL it would run, encodings
+  std::vector<std::string> owns;    ///< paths or tables that nobody else may write to
+  bool by_input = false;            ///< an output is named after its input: an epoch ends where inputs end
+  bool replaces = false;            ///< rows that are there go when others come: single rows cannot be added
+  bool repeatable = false;          ///< rows that are given again take the place of what they were given as before
+  std::string repeatable_hint;      ///< what to write to make it so
+  std::optional<StoreTable> table;  ///< of a store that can be asked: what it will hold
 };
 
 struct SinkSettings {
@@ -114,12 +118,31 @@ struct SinkSettings {
   const Node* settings = nullptr;
   std::string store;  ///< address, for store sinks
   std::optional<Contract> contract;
+  std::vector<View> views = {};  ///< of the store; those that are made from the sink's table change with it
+};
+
+/// A store that is asked, and what is kept in it.
+struct StoreSettings {
+  std::string store;               ///< address
+  std::vector<StoreTable> tables;  ///< that the pipeline writes to
+  std::vector<View> views;
+};
+
+/// A view whose SELECT was found right.
+struct BoundView {
+  std::string name;
+  StoreTable table;
+  std::vector<std::string> notes;  ///< how it is kept, for `plan`
 };
 
 struct SinkKind {
   const SpecInfo* spec = nullptr;
   bool is_store = false;  ///< named by a store's address (`duckdb:...`) and not by a key of its own
   std::function<Result<BoundSink>(const SinkSettings&, const InputInfo& input, const BindContext&, Problems&)> bind;
+  // Of a store that can be asked; else null.
+  std::function<Result<std::shared_ptr<QueryStore>>(const StoreSettings&, const BindContext&)> query;
+  /// Mistakes in the views' texts go to `problems`.
+  std::function<Result<std::vector<BoundView>>(const StoreSettings&, const BindContext&, Problems&)> views;
 };
 
 /// Every component there is.

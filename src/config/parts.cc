@@ -17,6 +17,10 @@ std::string stores_schema_text() {
          spec_json_schema(StoreText::spec().info()) + "]}}";
 }
 
+std::string map_schema_text(const SpecInfo& info) {
+  return R"({"type":"object","additionalProperties":)" + spec_json_schema(info) + "}";
+}
+
 }  // namespace
 
 const Spec<SourceText>& SourceText::spec() {
@@ -179,6 +183,10 @@ const Spec<PipelineText>& PipelineText::spec() {
                  {.example = "{ warehouse: \"duckdb:students.duckdb\" }",
                   .type = "map of name: address or store",
                   .json_schema = stores_schema_text()})
+          .field("views", &PipelineText::views, "tables of stores that are kept as a SELECT makes them, by name",
+                 {.type = "map of name: view", .json_schema = map_schema_text(ViewText::spec().info())})
+          .field("endpoints", &PipelineText::endpoints, "questions to stores that are answered over HTTP, by path",
+                 {.type = "map of path: endpoint", .json_schema = map_schema_text(EndpointText::spec().info())})
           .field("memory", &PipelineText::memory, "the budget of the whole process; left out, a share of the machine's",
                  {.example = "512MB"})
           .field("lanes", &PipelineText::lanes, "how many lanes work side by side; left out, one for each core",
@@ -221,6 +229,7 @@ const std::vector<const SpecInfo*>& pipeline_specs() {
   static const std::vector<const SpecInfo*> specs = {&PipelineText::spec().info(),  &SourceText::spec().info(),
                                                      &TransformText::spec().info(), &SinkText::spec().info(),
                                                      &StoreText::spec().info(),     &contract_spec(),
+                                                     &ViewText::spec().info(),      &EndpointText::spec().info(),
                                                      &LogText::spec().info(),       &ScheduleText::spec().info()};
   return specs;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/endpoints.h"
 #include "config/pipeline.h"
 #include "config/schedule.h"
 #include "spec/spec.h"
@@ -90,7 +91,7 @@ struct SpoolText {
 
 struct PipelineText {
   std::optional<std::string> name;
-  Pairs<Node> sources, tables, transforms, sinks, stores;
+  Pairs<Node> sources, tables, transforms, sinks, stores, views, endpoints;
   std::optional<ByteSize> memory;
   std::optional<int64_t> lanes;
   RejectBudget max_rejects;

@@ -57,6 +57,8 @@ class Loader {
     for (const auto& table : text.tables) pipeline_.tables.push_back(read_source(table, "table"));
     for (const auto& transform : text.transforms) pipeline_.transforms.push_back(read_transform(transform));
     for (const auto& sink : text.sinks) pipeline_.sinks.push_back(read_sink(sink));
+    read_views(text.views);
+    read_endpoints(text.endpoints);
     return std::move(pipeline_);
   }
 
@@ -109,6 +111,58 @@ class Loader {
     for (const auto& store : stores) {
       names_of_stores_.push_back(store.key);
       stores_[store.key] = store_reader().read(store.key, store.value);
+    }
+  }
+
+  struct NamedStore {
+    std::string name;  ///< for people
+    StoreAddress address;
+  };
+
+  /// What `store:` says: a name under `stores:`, or an address.
+  NamedStore store_of(const Node& store) {
+    if (!store.is_scalar() || store.unknown) return {};  // told already
+    if (const auto named = stores_.find(store.scalar); named != stores_.end()) return {named->first, named->second};
+    if (store.scalar.find(':') != std::string::npos)
+      return {store.shown(), {store_reader().checked_address(store.scalar, store), {}}};
+    const std::string near = did_you_mean(store.scalar, names_of_stores_);
+    std::string hint = names_of_stores_.empty() ? "name it under `stores:`, or write an address such as duckdb:FILE"
+                                                : "known: " + joined(names_of_stores_, ", ");
+    if (!near.empty()) hint = "did you mean `" + near + "`?";
+    problems_.add(store.place, "unknown store `" + store.shown() + "`", hint);
+    return {};
+  }
+
+  /// Of a view or an endpoint, which need not name it where there is only one.
+  NamedStore store_of(const Pair<Node>& text, const char* kind) {
+    if (!text.value.is_map()) return {};  // told already
+    if (const Node* store = text.value.find("store")) return store_of(*store);
+    if (stores_.size() == 1) return {stores_.begin()->first, stores_.begin()->second};
+    problems_.add(text.place, std::string(kind) + " `" + text.key + "` needs `store`",
+                  stores_.empty() ? "name one under `stores:`" : "one of " + joined(names_of_stores_, ", "));
+    return {};
+  }
+
+  // ---- views and endpoints ----
+
+  void read_views(const Pairs<Node>& views) {
+    for (const auto& text : views) {
+      View view = read_view(text, problems_);
+      view.name = names_.add(view.name, "view", text.place, problems_);
+      const NamedStore store = store_of(text, "view");
+      view.store_name = store.name;
+      view.store = store.address.text;
+      pipeline_.views.push_back(std::move(view));
+    }
+  }
+
+  void read_endpoints(const Pairs<Node>& endpoints) {
+    for (const auto& text : endpoints) {
+      Endpoint endpoint = read_endpoint(text, problems_);
+      const NamedStore store = store_of(text, "endpoint");
+      endpoint.store_name = store.name;
+      endpoint.store = store.address.text;
+      pipeline_.endpoints.push_back(std::move(endpoint));
     }
   }
 
@@ -178,22 +232,10 @@ class Loader {
     part.settings.place = node.place;
     for (const auto& setting : text.components)
       part.settings.entries.push_back({setting.key, setting.place, setting.value});
-    const Node& store = *node.find("store");
-    if (!store.is_scalar() || store.unknown) return;  // told already
-    if (const auto named = stores_.find(store.scalar); named != stores_.end()) {
-      part.store_name = named->first;
-      part.store = named->second.text;
-      part.store_notes = named->second.notes;
-    } else if (store.scalar.find(':') != std::string::npos) {
-      part.store_name = store.shown();
-      part.store = store_reader().checked_address(store.scalar, store);
-    } else {
-      const std::string near = did_you_mean(store.scalar, names_of_stores_);
-      std::string hint = names_of_stores_.empty() ? "name it under `stores:`, or write an address such as duckdb:FILE"
-                                                  : "known: " + joined(names_of_stores_, ", ");
-      if (!near.empty()) hint = "did you mean `" + near + "`?";
-      problems_.add(store.place, "unknown store `" + store.shown() + "`", hint);
-    }
+    const NamedStore store = store_of(*node.find("store"));
+    part.store_name = store.name;
+    part.store = store.address.text;
+    part.store_notes = store.address.notes;
     part.component = part.store.substr(0, part.store.find(':'));
   }
 

@@ -11,6 +11,7 @@
 
 #include "base/env.h"
 #include "config/contract.h"
+#include "config/endpoints.h"
 #include "config/schedule.h"
 #include "spec/node.h"
 #include "spec/spec.h"
@@ -111,6 +112,8 @@ struct Pipeline {
   std::string folder;  ///< of the file: every relative path in it starts here
   PipelineSettings settings;
   std::vector<Part> sources, tables, transforms, sinks;  ///< in the order of the file
+  std::vector<View> views;
+  std::vector<Endpoint> endpoints;
 };
 
 /// Reads the pipeline file and the contract files that it names. All mistakes of shape go to `problems` (unknown keys,

@@ -24,6 +24,31 @@ void add_problem(Problems& problems, const Part& part, const Error& error) {
                error.hint);
 }
 
+/// The stores that views or endpoints are of, with the tables that the plan's sinks write to.
+std::vector<PlanStore> planned_stores(const Pipeline& pipeline, const Plan& plan) {
+  std::vector<PlanStore> stores;
+  const auto store_at = [&](const std::string& address, const std::string& name) -> PlanStore* {
+    if (address.empty()) return nullptr;  // its mistake was told
+    const auto known =
+        std::ranges::find_if(stores, [&](const PlanStore& store) { return store.settings.store == address; });
+    if (known != stores.end()) return &*known;
+    stores.push_back({name, address.substr(0, address.find(':')), {address, {}, {}}});
+    return &stores.back();
+  };
+  for (const View& view : pipeline.views) {
+    if (PlanStore* store = store_at(view.store, view.store_name)) store->settings.views.push_back(view);
+  }
+  for (const Endpoint& endpoint : pipeline.endpoints) store_at(endpoint.store, endpoint.store_name);
+  for (PlanStore& store : stores) {
+    for (const PlanNode& node : plan.nodes) {
+      const auto part = std::ranges::find(pipeline.sinks, node.name, &Part::name);
+      if (part == pipeline.sinks.end() || part->store != store.settings.store || !node.sink.table) continue;
+      store.settings.tables.push_back(*node.sink.table);
+    }
+  }
+  return stores;
+}
+
 class Planner {
  public:
   Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch,
@@ -45,6 +70,7 @@ class Planner {
     plan_.provenance = context_.provenance = pipeline.settings.provenance;
     plan_.epoch = epoch;
     context_.env = &env;
+    context_.pipeline = pipeline.name;
     context_.folder = pipeline.folder;
     context_.state_folder = plan_.state_folder;
     context_.memory = plan_.memory;
@@ -65,6 +91,7 @@ class Planner {
     if (problems_.size() == before) {
       for (size_t i = 0; i < pipeline_.sinks.size(); ++i) bind_sink(pipeline_.sinks[i], graph.sink_inputs[i]);
       check_owners();
+      bind_views();
       if (context_.days) check_backfill();
     }
     if (feeds_ != nullptr && problems_.size() == before) check_feeds();
@@ -269,7 +296,10 @@ class Planner {
                     "bring them to one shape by an sql step each");
       return;
     }
-    const SinkSettings settings{part.name, pipeline_.name, &part.settings, part.store, part.contract};
+    SinkSettings settings{part.name, pipeline_.name, &part.settings, part.store, part.contract, {}};
+    for (const View& view : pipeline_.views) {
+      if (view.store == part.store) settings.views.push_back(view);
+    }
     const size_t before = problems_.size();
     auto sink = kind->bind(settings, info, context_, problems_);
     if (!sink) return add_problem(problems_, part, sink.error());
@@ -318,6 +348,26 @@ class Planner {
                       fmt::format("`{}` writes to `{}`, and so does `{}`", node.name, owned, owner->second),
                       "give each sink a place of its own");
       }
+    }
+  }
+
+  /// Views are made from what sinks write: they are looked at once all tables are known.
+  void bind_views() {
+    plan_.stores = planned_stores(pipeline_, plan_);
+    for (const PlanStore& store : plan_.stores) {
+      if (store.settings.views.empty()) continue;
+      const auto first = std::ranges::find(pipeline_.views, store.settings.store, &View::store);
+      const SinkKind* kind = find_sink_kind(components_, store.kind, true);
+      if (kind == nullptr || !kind->views) {
+        problems_.add(first->place, fmt::format("`{}` cannot keep views", store.kind));
+        continue;
+      }
+      auto bound = kind->views(store.settings, context_, problems_);
+      if (!bound) {
+        problems_.add(first->place, bound.error().text());
+        continue;
+      }
+      for (BoundView& view : *bound) plan_.views.push_back({store.name, std::move(view)});
     }
   }
 

@@ -54,9 +54,22 @@ class Feeds {
   virtual Result<> bind(const Feed& feed, const Schema& rows) = 0;
 };
 
+/// A store that is asked, or holds views.
+struct PlanStore {
+  std::string name, kind;  ///< for people; `duckdb`
+  StoreSettings settings;
+};
+
+struct PlanView {
+  std::string store;  ///< for people
+  BoundView view;
+};
+
 struct Plan {
   std::string pipeline, file, folder, state_folder;
-  std::vector<PlanNode> nodes;  ///< sources, then transforms, then sinks; inputs before outputs
+  std::vector<PlanNode> nodes;    ///< sources, then transforms, then sinks; inputs before outputs
+  std::vector<PlanStore> stores;  ///< that views or endpoints are of
+  std::vector<PlanView> views;
   RejectBudget max_rejects;
   bool ordered = false;
   bool endless = false;  ///< a source has no end: epoch follows epoch

@@ -4,6 +4,7 @@
 
 #include "arrow/api.h"
 #include "fmt/format.h"
+#include "query/parameters.h"
 
 namespace trommel::query {
 namespace {
@@ -101,6 +102,16 @@ Result<PreparedHandle> prepare_one(Session& session, const Extracted& extracted,
   return prepared;
 }
 
+Result<PreparedHandle> prepare_select(Session& session, const std::string& sql) {
+  ASSIGN(const auto extracted, extract(session, sql));
+  if (extracted.count != 1)
+    return config_error("SQL", fmt::format("one SELECT is wanted, here are {} statements", extracted.count));
+  ASSIGN(auto prepared, prepare_one(session, extracted, 0));
+  if (duckdb_prepared_statement_type(prepared.get()) != DUCKDB_STATEMENT_TYPE_SELECT)
+    return config_error("SQL", "only a SELECT makes rows");
+  return prepared;
+}
+
 }  // namespace
 
 std::optional<Error> Session::stream_failure() {
@@ -143,6 +154,23 @@ Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql) {
                                         std::make_shared<const ResultColumns>(std::move(columns)));
 }
 
+Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql,
+                                                      const std::vector<Parameter>& parameters) {
+  ASSIGN(const auto prepared, prepare_select(*session_, sql));
+  TRY(bind_parameters(prepared.get(), parameters));
+  ResultHandle result;
+  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess)
+    return tl::unexpected(session_->failure(result.get()));
+  ASSIGN(auto columns, ResultColumns::of(session_->handle.get(), result.get()));
+  return std::make_unique<ResultCursor>(session_, std::move(result),
+                                        std::make_shared<const ResultColumns>(std::move(columns)));
+}
+
+Result<std::vector<std::string>> DuckConnection::parameter_names(const std::string& sql) {
+  ASSIGN(const auto prepared, prepare_select(*session_, sql));
+  return query::parameter_names(prepared.get());
+}
+
 Result<std::vector<Rows>> DuckConnection::all(const std::string& sql) {
   ASSIGN(const auto cursor, query(sql));
   std::vector<Rows> out;
@@ -160,12 +188,7 @@ Result<std::string> DuckConnection::value(const std::string& sql) {
 }
 
 Result<std::unique_ptr<Statement>> DuckConnection::prepare(const std::string& sql) {
-  ASSIGN(const auto extracted, extract(*session_, sql));
-  if (extracted.count != 1)
-    return config_error("SQL", fmt::format("one SELECT is wanted, here are {} statements", extracted.count));
-  ASSIGN(auto prepared, prepare_one(*session_, extracted, 0));
-  if (duckdb_prepared_statement_type(prepared.get()) != DUCKDB_STATEMENT_TYPE_SELECT)
-    return config_error("SQL", "only a SELECT makes rows");
+  ASSIGN(auto prepared, prepare_select(*session_, sql));
   if (const auto count = duckdb_nparams(prepared.get()); count > 0) {
     return config_error("SQL", fmt::format("there are {} parameters without a value", count),
                         "write the values into the text, ${NAME} takes them from the environment");

@@ -32,6 +32,8 @@ class DuckConnection : public Connection {
 
   Result<> run(const std::string& sql) override;
   Result<std::unique_ptr<Cursor>> query(const std::string& sql) override;
+  Result<std::unique_ptr<Cursor>> query(const std::string& sql, const std::vector<Parameter>& parameters) override;
+  Result<std::vector<std::string>> parameter_names(const std::string& sql) override;
   Result<std::vector<Rows>> all(const std::string& sql) override;
   Result<std::string> value(const std::string& sql) override;
   Result<std::unique_ptr<Statement>> prepare(const std::string& sql) override;

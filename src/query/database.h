@@ -46,6 +46,12 @@ class Cursor {
       int64_t min_rows = 65536) = 0;  ///< at least `min_rows` where there are so many; null at the end
 };
 
+/// A value bound to `$name`: an array of one row; null: NULL.
+struct Parameter {
+  std::string name;
+  std::shared_ptr<arrow::Array> value;
+};
+
 /// A statement prepared once and run many times by one thread.
 class Statement {
  public:
@@ -62,6 +68,11 @@ class Connection {
   virtual Result<> run(const std::string& sql) = 0;
   /// Streams the rows of the last statement.
   virtual Result<std::unique_ptr<Cursor>> query(const std::string& sql) = 0;
+  /// One SELECT with its parameters bound by name, as values and never as text; those that do not stand in it are left
+  /// aside. `config`: one that stands in it has no value.
+  virtual Result<std::unique_ptr<Cursor>> query(const std::string& sql, const std::vector<Parameter>& parameters) = 0;
+  /// The names of the parameters of one statement, each once, in the order of the text.
+  virtual Result<std::vector<std::string>> parameter_names(const std::string& sql) = 0;
   /// All rows at once; for small results.
   virtual Result<std::vector<Rows>> all(const std::string& sql) = 0;
   /// The first column of the first row as text; NULL and no row are empty.

@@ -204,6 +204,52 @@ TEST(Connection, prepares_one_select_and_nothing_else) {
   EXPECT_THAT(connection->prepare(" ").error().text(), HasSubstr("there is no statement"));
 }
 
+TEST(Connection, binds_parameters_by_name_as_values) {
+  auto connection = connect();
+  const auto array = [](const Type& type, const std::string& text) {
+    arrow::StringBuilder builder;
+    EXPECT_TRUE(builder.Append(text).ok());
+    auto cast = cast_column(builder.Finish().ValueOrDie(), type);
+    EXPECT_TRUE(cast && cast->refused.empty()) << text;
+    return cast->column;
+  };
+  const std::pair<const char*, const char*> values[] = {{"bool", "true"},
+                                                        {"int8", "-128"},
+                                                        {"int16", "-32768"},
+                                                        {"int32", "-2147483648"},
+                                                        {"int64", "-9223372036854775807"},
+                                                        {"uint8", "255"},
+                                                        {"uint16", "65535"},
+                                                        {"uint32", "4294967295"},
+                                                        {"uint64", "18446744073709551615"},
+                                                        {"float", "0.25"},
+                                                        {"double", "-1e+300"},
+                                                        {"decimal(18,3)", "-12345.678"},
+                                                        {"decimal(38,0)", "-99999999999999999999999999999999999999"},
+                                                        {"string", "'; DROP TABLE t; --"},
+                                                        {"date", "1969-12-31"},
+                                                        {"time", "23:59:59.123456"},
+                                                        {"timestamp", "2026-01-31 23:59:59.123456"},
+                                                        {"timestamp(us, UTC)", "2026-01-31T23:59:59.5Z"},
+                                                        {"uuid", "c56a4180-65aa-42ec-a945-5fd21dec0538"}};
+  for (const auto& [type_text, text] : values) {
+    const auto type = parse_type(type_text);
+    ASSERT_TRUE(type) << type_text;
+    const auto value = array(type->type, text);
+    auto cursor = connection->query("SELECT $v AS v, $other AS other", {{"other", nullptr}, {"v", value}, {"u", value}});
+    ASSERT_TRUE(cursor) << type_text << ": " << cursor.error().text();
+    const auto rows = (*cursor)->next();
+    ASSERT_TRUE(rows);
+    EXPECT_TRUE(same_type(*(*rows)->column(0)->type(), *type->type)) << (*rows)->schema()->ToString();
+    EXPECT_EQ(value_text(*(*rows)->column(0), 0), value_text(*value, 0));
+    EXPECT_TRUE((*rows)->column(1)->IsNull(0));
+  }
+  EXPECT_THAT(connection->query("SELECT $a + $b", {{"a", nullptr}}).error().text(),
+              HasSubstr("there is no value for the parameter `$b`"));
+  EXPECT_THAT(connection->query("SELECT 1; SELECT $a", {{"a", nullptr}}).error().text(), HasSubstr("2 statements"));
+  EXPECT_THAT(*connection->parameter_names("SELECT $b, $a, $b"), testing::UnorderedElementsAre("a", "b"));
+}
+
 TEST(Connection, appends_inside_its_transaction) {
   auto connection = connect();
   ASSERT_TRUE(connection->run("CREATE TABLE t (a INTEGER, b BIGINT, t VARCHAR)"));

@@ -251,7 +251,155 @@ class Carrier {
   int parts_ = 0;
 };
 
+// ---- groups
+// --------------------------------------------------------------------------------------------------------------------------------------
+
+/// Whether anything below `node` is of one of these classes.
+bool holds(const Json& node, const std::set<std::string>& classes) {
+  if (node.is_object() && classes.contains(text_of(node, "class"))) return true;
+  if (!node.is_object() && !node.is_array()) return false;
+  return std::ranges::any_of(node, [&](const Json& item) { return holds(item, classes); });
+}
+
+/// The name of a result column; empty where DuckDB makes one up.
+std::string output_name(const Json& item) {
+  if (const auto alias = text_of(item, "alias"); !alias.empty()) return alias;
+  if (text_of(item, "class") != "COLUMN_REF") return {};
+  return item["column_names"].back().get<std::string>();
+}
+
+Json unnamed(Json expression) {
+  expression["alias"] = "";
+  return placeless(std::move(expression));
+}
+
+class GroupFinder {
+ public:
+  GroupFinder(Connection& connection, Json& root) : connection_(connection), root_(root) {}
+
+  Result<Groups> find(const std::vector<std::string>& by) {
+    Groups groups;
+    groups.why = obstacle();
+    if (!groups.why.empty()) return groups;
+    const Json& from = root_["from_table"];
+    groups.alias = text_of(from, "alias").empty() ? text_of(from, "table_name") : text_of(from, "alias");
+    for (const auto& name : by) {
+      const Json expression = expression_of(name);
+      if (expression.is_null() || !grouped_by(expression, name)) {
+        groups.why = fmt::format("it is not grouped by `{}`", name);
+        return groups;
+      }
+      ASSIGN(auto text, print_expression(expression));
+      groups.expressions.push_back(std::move(text));
+    }
+    if (has(root_, "where_clause")) {
+      ASSIGN(groups.where, print_expression(root_["where_clause"]));
+    }
+    if (const auto bound = bind(groups, text_of(from, "table_name")); !bound) {
+      groups.why = "a column of `by` is not computed from one row";
+      return groups;
+    }
+    groups.table = text_of(from, "table_name");
+    return groups;
+  }
+
+ private:
+  /// What keeps the SELECT from being taken apart; empty: nothing.
+  std::string obstacle() {
+    if (text_of(root_, "type") != "SELECT_NODE") return "it is a set operation";
+    const Json& from = root_["from_table"];
+    const auto type = text_of(from, "type");
+    if (type == "JOIN") return "it joins tables";
+    if (type != "BASE_TABLE") return "it reads no table";
+    bool ctes = false;
+    each_cte(root_, [&](const std::string&, Json&) { ctes = true; });
+    if (ctes) return "it has a WITH";
+    if (has(from, "sample") || has(root_, "sample")) return "it takes a sample";
+    if (!text_of(from, "schema_name").empty() || has(from, "at_clause") || has(from, "column_name_alias"))
+      return "its table is named with a schema, a time or columns";
+    if (has(root_, "qualify") || holds(root_, {"WINDOW"})) return "it looks at other rows through a window";
+    if (holds(root_, {"SUBQUERY"})) return "it has a SELECT within";
+    if (varies(root_)) return "it calls a function that gives another value each time";
+    if (root_["group_sets"].size() > 1) return "it has several grouping sets";
+    for (const Json& modifier : root_["modifiers"]) {
+      if (text_of(modifier, "type") != "ORDER_MODIFIER") return "it is limited or made distinct";
+    }
+    return {};
+  }
+
+  /// What a column of the result is; null: nothing has that name.
+  Json expression_of(const std::string& name) const {
+    bool star = false;
+    for (const Json& item : root_["select_list"]) {
+      if (text_of(item, "class") == "STAR")
+        star = star || !(has(item, "replace_list") || has(item, "expr") || has(item, "rename_list"));
+      else if (lower(output_name(item)) == lower(name))
+        return unnamed(item);
+    }
+    if (!star) return nullptr;
+    return {{"class", "COLUMN_REF"}, {"type", "COLUMN_REF"}, {"alias", ""}, {"column_names", {name}}};
+  }
+
+  /// Without GROUP BY each row stands for itself, or all rows are one group: then no column of one row is left.
+  bool grouped_by(const Json& expression, const std::string& name) const {
+    if (root_["group_sets"].empty()) return true;
+    for (const Json& group : root_["group_expressions"]) {
+      if (unnamed(group) == expression) return true;
+      if (text_of(group, "class") == "COLUMN_REF" && group["column_names"].size() == 1 &&
+          lower(group["column_names"][0].get<std::string>()) == lower(name))
+        return true;
+      if (text_of(group, "class") == "CONSTANT" && group["value"]["value"].is_number_integer()) {
+        const auto at = group["value"]["value"].get<size_t>();
+        if (at >= 1 && at <= root_["select_list"].size() && unnamed(root_["select_list"][at - 1]) == expression)
+          return true;
+      }
+    }
+    return false;
+  }
+
+  Result<std::string> print_expression(const Json& expression) {
+    Json tree = {{"error", false},
+                 {"statements", Json::array({{{"node", root_}, {"named_param_map", Json::array()}}})}};
+    Json& node = root_of(tree);
+    for (const char* key : {"modifiers", "group_expressions", "group_sets"}) node[key] = Json::array();
+    for (const char* key : {"where_clause", "having", "qualify"}) node[key] = nullptr;
+    node["aggregate_handling"] = "STANDARD_HANDLING";
+    node["from_table"] = {{"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}};
+    node["select_list"] = Json::array({expression});
+    ASSIGN(const auto text, print_select(connection_, tree));
+    constexpr std::string_view head = "SELECT ";
+    if (!text.starts_with(head)) return internal_error("SQL", "DuckDB prints an expression as " + text);
+    return text.substr(head.size());
+  }
+
+  /// In WHERE neither an aggregate nor the name of another column of the result can stand.
+  Result<> bind(const Groups& groups, const std::string& table) {
+    auto sql = fmt::format("SELECT 1 FROM {} AS {} WHERE true", quote_name(table), quote_name(groups.alias));
+    for (const auto& expression : groups.expressions) sql += fmt::format(" AND ({}) IS NULL", expression);
+    ASSIGN(const auto prepared, connection_.prepare(sql));
+    return {};
+  }
+
+  Connection& connection_;
+  Json& root_;
+};
+
 }  // namespace
+
+Result<Groups> groups_of(Connection& connection, const std::string& sql, const std::vector<std::string>& by) {
+  ASSIGN(auto tree, parse_select(connection, sql));
+  return GroupFinder(connection, root_of(tree)).find(by);
+}
+
+Result<std::string> read_temporary(Connection& connection, const std::string& sql, const std::string& relation) {
+  ASSIGN(auto tree, parse_select(connection, sql));
+  Json& from = root_of(tree)["from_table"];
+  if (text_of(from, "alias").empty()) from["alias"] = from["table_name"];
+  from["catalog_name"] = "temp";
+  from["schema_name"] = "main";
+  from["table_name"] = relation;
+  return print_select(connection, tree);
+}
 
 Result<std::vector<std::string>> table_names(Connection& connection, const std::string& sql) {
   ASSIGN(auto tree, parse_select(connection, sql));

@@ -25,6 +25,22 @@ Result<std::string> carry_column(Connection& connection, const std::string& sql,
 /// or the like, or takes a sample.
 Result<bool> varies_beside(Connection& connection, const std::string& sql, const std::string& stream);
 
+/// A SELECT over one table, each of whose rows is made from rows of the table that have the values of its `by` columns:
+/// so that new rows of the table change no other groups.
+struct Groups {
+  std::string table, alias;              ///< in FROM, as written; `table` empty: it is none, see `why`
+  std::vector<std::string> expressions;  ///< SQL over one row of `alias`, for each `by` column
+  std::string where;                     ///< SQL over one row; empty: all rows
+  std::string why;                       ///< for people, such as `it joins tables`
+};
+
+/// Fails as `config` when the text is not one SELECT, or when its result has no column of a name in `by`. The tables
+/// have to be there.
+Result<Groups> groups_of(Connection& connection, const std::string& sql, const std::vector<std::string>& by);
+
+/// The same SELECT of a `Groups` that has a table, reading `relation` (in the schema for temporary ones) in its place.
+Result<std::string> read_temporary(Connection& connection, const std::string& sql, const std::string& relation);
+
 /// Functions that give another value at each call, in lower case.
 bool is_volatile(std::string_view function);
 

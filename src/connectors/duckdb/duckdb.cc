@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrow/api.h"
+#include "connectors/duckdb/query_store.h"
 #include "connectors/duckdb/sink.h"
 #include "fmt/format.h"
 
@@ -143,6 +144,34 @@ Result<std::vector<std::string>> would_round(const DuckdbTarget& target) {
   return out;
 }
 
+/// The table as queries will see it: the columns that rows fill, then the others that it has.
+StoreTable table_of(const DuckdbTarget& target, const std::optional<std::vector<StoredColumn>>& stored) {
+  StoreTable table{target.table, nullptr, target.write == TableWrite::append};
+  std::vector<ColumnInfo> columns;
+  for (const TableColumn& column : target.columns) columns.push_back({column.name, column.type, column.nullable});
+  for (const StoredColumn& column : stored.value_or(std::vector<StoredColumn>())) {
+    const auto known = std::ranges::any_of(
+        target.columns, [&](const TableColumn& other) { return name_key(other.name) == name_key(column.name); });
+    if (known) continue;
+    if (const auto type = parse_type(column.type)) columns.push_back({column.name, type->type, column.nullable});
+  }
+  table.schema = make_schema(columns);
+  return table;
+}
+
+DuckdbQuerySettings query_settings(const StoreSettings& settings, const BindContext& context) {
+  DuckdbQuerySettings out;
+  out.options.path = settings.store.substr(settings.store.starts_with(scheme) ? scheme.size() : 0);
+  out.options.memory_bytes = std::max(memory_min, context.memory.sql / 2);
+  out.options.spill_folder = context.state_folder.empty() ? "" : join_path(context.state_folder, "store_spill");
+  out.options.spill_bytes = context.memory.sql_spill;
+  out.pipeline = context.pipeline;
+  out.tables = settings.tables;
+  out.views = settings.views;
+  out.env = context.env;
+  return out;
+}
+
 Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, const BindContext& context,
                        Problems& problems) {
   const size_t before = problems.size();
@@ -158,6 +187,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   target.write = config.write;
   target.pipeline = settings.pipeline;
   target.sink = settings.name;
+  target.views = settings.views;
   target.env = context.env;
   const Place place = place_of(*settings.settings);
   target.columns = wanted_columns(*input.schema, settings.contract, place, problems);
@@ -209,6 +239,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
       return BoundSink{};
     }
   }
+  bound.table = table_of(target, target.recreate ? std::nullopt : stored);
   // Named as the table that is there names them.
   for (const size_t i : partition) target.partition_by.push_back(target.columns[i].name);
   bound.store = make_duckdb_sink(std::move(target));
@@ -222,6 +253,12 @@ SinkKind duckdb_store() {
   kind.spec = &duckdb_spec().info();
   kind.is_store = true;
   kind.bind = bind;
+  kind.query = [](const StoreSettings& settings, const BindContext& context) -> Result<std::shared_ptr<QueryStore>> {
+    return make_duckdb_query_store(query_settings(settings, context));
+  };
+  kind.views = [](const StoreSettings& settings, const BindContext& context, Problems& problems) {
+    return bind_duckdb_views(query_settings(settings, context), problems);
+  };
   return kind;
 }
 

@@ -8,21 +8,15 @@
 #include "arrow/api.h"
 #include "base/lasting_folder.h"
 #include "connectors/duckdb/merge.h"
+#include "connectors/duckdb/views.h"
 #include "fmt/format.h"
 #include "query/inserter.h"
 
 namespace trommel {
 namespace {
 
-constexpr const char* epochs_table = "_trommel_epochs";
-
-/// Sinks of one file commit one after the other: DuckDB would refuse the second of two that make the same table.
-std::mutex& commit_mutex(const std::string& path) {
-  static std::mutex guard;
-  static auto* mutexes = new std::map<std::string, std::mutex>;
-  const std::lock_guard lock(guard);
-  return (*mutexes)[path];
-}
+constexpr const char* epochs_table = duckdb_epochs_table;
+constexpr const char* incoming = "_trommel_incoming";
 
 class DuckdbSink : public StoreSink {
  public:
@@ -58,7 +52,7 @@ class DuckdbSink : public StoreSink {
   }
 
   Result<int64_t> commit(Epoch epoch, Segment& segment) override {
-    const std::lock_guard lock(commit_mutex(target_.options.path));
+    const std::lock_guard lock(duckdb_commit_mutex(target_.options.path));
     return located(commit_durably(epoch, segment));
   }
 
@@ -96,23 +90,10 @@ class DuckdbSink : public StoreSink {
 
   /// DuckDB syncs its files, but not the folder that knows their names.
   Result<int64_t> commit_durably(Epoch epoch, Segment& segment) const {
-    TRY(make_file());
+    TRY(make_duckdb_file(*target_.env, target_.options));
     ASSIGN(const int64_t rows, commit_locked(epoch, segment));
     TRY(target_.env->sync_directory(folder_of(target_.options.path)));
     return rows;
-  }
-
-  /// A new file is made under another name: one that a crash left half made could not be opened any more.
-  Result<> make_file() const {
-    Env& env = *target_.env;
-    if (env.exists(target_.options.path)) return {};
-    TRY(make_lasting_directories(env, folder_of(target_.options.path)));
-    auto aside = target_.options;
-    aside.path += ".new";
-    TRY(env.remove(aside.path));
-    TRY(env.remove(aside.path + ".wal"));
-    if (const auto made = query::Database::open(aside); !made) return tl::unexpected(made.error());
-    return env.rename(aside.path, target_.options.path);
   }
 
   Result<int64_t> commit_locked(Epoch epoch, Segment& segment) const {
@@ -131,10 +112,7 @@ class DuckdbSink : public StoreSink {
 
   /// Inside the transaction.
   Result<int64_t> fill(query::Connection& connection, Epoch epoch, Segment& segment) const {
-    TRY(
-        connection.run(fmt::format("CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR, sink VARCHAR, epoch UBIGINT, rows "
-                                   "BIGINT, committed_at TIMESTAMP)",
-                                   epochs_table)));
+    TRY(connection.run(fmt::format("CREATE TABLE IF NOT EXISTS {} {}", epochs_table, duckdb_epochs_columns)));
     ASSIGN(const Epoch last, stored(connection, "epoch"));
     if (last > epoch) return segment.rows();
     if (last == epoch) {
@@ -142,13 +120,23 @@ class DuckdbSink : public StoreSink {
       return static_cast<int64_t>(rows);
     }
     TRY(make_table(connection));
+    ViewKeeper views(connection, target_.pipeline, target_.views);
+    TRY(views.begin(target_.table));
     const NextStored next = [&]() -> Result<Rows> {
       Batch batch;
       ASSIGN(const bool more, segment.next(batch));
       return more ? as_stored(*batch.rows) : Result<Rows>(nullptr);
     };
     const bool merges = target_.write == TableWrite::upsert || target_.write == TableWrite::replace_partitions;
-    ASSIGN(const int64_t rows, merges ? merge_rows(connection, target_, next) : add_rows(connection, next));
+    bool seen = false;
+    if (target_.write == TableWrite::append && views.wants_rows()) {
+      ASSIGN(seen, fills_all_columns(connection));
+    }
+    ASSIGN(const int64_t rows, merges ? merge_rows(connection, target_, next)
+                               : seen ? add_rows_by_way(connection, next)
+                                      : add_rows(connection, next));
+    TRY(views.refresh(seen ? incoming : ""));
+    if (seen) TRY(connection.run(fmt::format("DROP TABLE temp.main.{}", incoming)));
     TRY(connection.run(fmt::format("DELETE FROM {} WHERE {}", epochs_table, key())));
     TRY(connection.run(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, make_timestamp({}))", epochs_table,
                                    query::quote_text(target_.pipeline), query::quote_text(target_.sink), epoch, rows,
@@ -177,6 +165,32 @@ class DuckdbSink : public StoreSink {
       TRY(inserter.add(rows));
     }
     TRY(inserter.finish());
+    ASSIGN(const int64_t after, count_rows(connection, table));
+    return after - before;
+  }
+
+  /// Whether the rows that come are all there is of the table's new rows: a column that they do not fill may have a
+  /// default.
+  Result<bool> fills_all_columns(query::Connection& connection) const {
+    ASSIGN(const auto there, stored_columns(connection, target_.table));
+    const auto filled = std::ranges::count_if(target_.columns, [](const TableColumn& c) { return c.input >= 0; });
+    return there && there->size() == static_cast<size_t>(filled);
+  }
+
+  /// As `add_rows`, by way of a temporary table that stays.
+  Result<int64_t> add_rows_by_way(query::Connection& connection, const NextStored& next) const {
+    const auto table = query::quote_name(target_.table), columns = filled_columns(target_);
+    TRY(connection.run(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS FROM main.{} LIMIT 0", incoming, table)));
+    query::Inserter inserter(connection, fmt::format("temp.main.{} ({})", incoming, columns));
+    for (;;) {
+      ASSIGN(const Rows rows, next());
+      if (!rows) break;
+      TRY(inserter.add(rows));
+    }
+    TRY(inserter.finish());
+    ASSIGN(const int64_t before, count_rows(connection, table));
+    TRY(connection.run(
+        fmt::format("INSERT INTO {} ({}) SELECT {} FROM temp.main.{}", table, columns, columns, incoming)));
     ASSIGN(const int64_t after, count_rows(connection, table));
     return after - before;
   }
@@ -210,6 +224,24 @@ class DuckdbSink : public StoreSink {
 };
 
 }  // namespace
+
+std::mutex& duckdb_commit_mutex(const std::string& path) {
+  static std::mutex guard;
+  static auto* mutexes = new std::map<std::string, std::mutex>;
+  const std::lock_guard lock(guard);
+  return (*mutexes)[path];
+}
+
+Result<> make_duckdb_file(Env& env, const query::Options& options) {
+  if (env.exists(options.path)) return {};
+  TRY(make_lasting_directories(env, folder_of(options.path)));
+  auto aside = options;
+  aside.path += ".new";
+  TRY(env.remove(aside.path));
+  TRY(env.remove(aside.path + ".wal"));
+  if (const auto made = query::Database::open(aside); !made) return tl::unexpected(made.error());
+  return env.rename(aside.path, options.path);
+}
 
 std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target) {
   return std::make_shared<DuckdbSink>(std::move(target));

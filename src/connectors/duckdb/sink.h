@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "component/sink.h"
+#include "config/endpoints.h"
 #include "connectors/duckdb/table.h"
 #include "query/database.h"
 
@@ -28,10 +30,22 @@ struct DuckdbTarget {
   std::vector<TableChange> changes;       ///< that make the table that is there take the rows
   std::vector<TableColumn> columns;
   std::string pipeline, sink;  ///< whose epochs these are
+  std::vector<View> views;     ///< of the file; those that follow the table change in the same transaction
   Env* env = nullptr;
 
   std::string name() const { return "duckdb:" + options.path + " table " + table; }
 };
+
+/// A new file is made under another name: one that a crash left half made could not be opened any more.
+Result<> make_duckdb_file(Env& env, const query::Options& options);
+
+/// Who writes to a file holds its mutex: of two that make the same table DuckDB would refuse the second.
+std::mutex& duckdb_commit_mutex(const std::string& path);
+
+/// Who has committed what to a file: pipeline, sink, epoch, rows, committed_at.
+inline constexpr const char* duckdb_epochs_table = "_trommel_epochs";
+inline constexpr const char* duckdb_epochs_columns =
+    "(pipeline VARCHAR, sink VARCHAR, epoch UBIGINT, rows BIGINT, committed_at TIMESTAMP)";
 
 std::shared_ptr<StoreSink> make_duckdb_sink(DuckdbTarget target);
 
