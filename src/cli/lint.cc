@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/verb.h"
+#include "endpoints/endpoint.h"
 #include "engine/plan.h"
 #include "telemetry/log.h"
 
@@ -31,6 +32,9 @@ void lint_file(Session& session, const std::string& file, bool aloud, Problems& 
     if (aloud) session.warn("columns were not checked: " + missing->text());
   } else if (auto plan = make_plan(pipeline, session.components, session.env, problems); !plan) {
     problems.add(Place{file, 0, 0}, plan.error().text());
+  } else if (problems.size() == before) {
+    const auto bound = endpoints::bind_endpoints(pipeline, *plan, session.components, session.env, problems);
+    if (!bound) problems.add(Place{file, 0, 0}, bound.error().text());
   }
   if (problems.size() == before && aloud) session.note(fmt::format("{}: no mistake found", file));
 }

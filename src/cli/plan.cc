@@ -190,6 +190,9 @@ int plan_verb(Session& session, const Options& options) {
   auto plan = make_plan(pipeline, session.components, session.env, problems);
   if (!problems.empty()) return session.fail(problems);
   if (!plan) return session.fail(plan.error());
+  const auto bound = endpoints::bind_endpoints(pipeline, *plan, session.components, session.env, problems);
+  if (!problems.empty()) return session.fail(problems);
+  if (!bound) return session.fail(bound.error());
   auto samples = sample_plan(*plan);
   if (!samples) return session.fail(samples.error());
   std::string nodes;
@@ -204,13 +207,13 @@ int plan_verb(Session& session, const Options& options) {
     session.out(
         fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},{}\"nodes\":[{}]}}\n",
                     json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget),
-                    (schedule ? schedule_json(session, *schedule) : "") + stores_json(*plan), nodes));
+                    (schedule ? schedule_json(session, *schedule) : "") + stores_json(*plan, *bound), nodes));
     return done;
   }
-  session.out(fmt::format(
-      "{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline, plan->lanes,
-      plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
-      (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes + stores_text(session.out_terminal, *plan)));
+  session.out(fmt::format("{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline,
+                          plan->lanes, plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
+                          (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes +
+                              stores_text(session.out_terminal, *plan, *bound)));
   return done;
 }
 

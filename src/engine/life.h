@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/balance.h"
-#include "segment/segment_file.h"
+#include "engine/spool.h"
 
 namespace trommel {
 

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/lasting_folder.h"
-#include "segment/checksum.h"
+#include "engine/checksum.h"
 
 namespace trommel {
 namespace {

@@ -9,12 +9,11 @@ import duckdb
 import pyarrow.parquet as pq
 
 TROMMEL = os.environ["TROMMEL"]
-IGNORED = {"expected.txt", "flags", "input", "tables", ".trommel", "report.json"}
+IGNORED = {"expected.txt", "input", "tables", ".trommel", "report.json"}
 
 
 def run(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    own = (folder / "flags").read_text().split() if (folder / "flags").exists() else []
-    command = [TROMMEL, "run", "pipeline.yaml", "--report", "report.json", "--quiet", *own, *flags]
+    command = [TROMMEL, "run", "pipeline.yaml", "--report", "report.json", "--quiet", *flags]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 

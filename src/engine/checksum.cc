@@ -1,4 +1,4 @@
-#include "segment/checksum.h"
+#include "engine/checksum.h"
 
 #include <fmt/format.h>
 
