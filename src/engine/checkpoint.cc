@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/lasting_folder.h"
 #include "base/planted.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 
 namespace trommel {
 namespace {
@@ -31,6 +31,7 @@ Json to_json(const Split& split) {
   if (!split.unit.empty()) out["unit"] = split.unit;
   if (!split.content.empty()) out["content"] = split.content;
   if (!split.remember) out["remember"] = false;
+  if (!split.remember && !split.facts.empty()) out["facts"] = split.facts;
   return out;
 }
 
@@ -43,6 +44,7 @@ Split split_of(const Json& in) {
   split.unit = in.value("unit", "");
   split.content = in.value("content", "");
   split.remember = in.value("remember", true);
+  split.facts = in.value("facts", "");
   return split;
 }
 

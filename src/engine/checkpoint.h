@@ -19,7 +19,7 @@
 #include "engine/life.h"
 #include "engine/output_files.h"
 #include "engine/split_key.h"
-#include "engine/spool.h"
+#include "segment/segment_file.h"
 #include "engine/transform_state.h"
 
 namespace trommel {

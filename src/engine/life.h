@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/balance.h"
-#include "engine/spool.h"
+#include "segment/segment_file.h"
 
 namespace trommel {
 

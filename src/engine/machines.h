@@ -13,7 +13,7 @@
 
 #include "engine/group.h"
 #include "engine/output_files.h"
-#include "engine/spool.h"
+#include "segment/segment_file.h"
 
 namespace trommel {
 

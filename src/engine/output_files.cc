@@ -7,7 +7,7 @@
 
 #include "base/numbered_path.h"
 #include "base/planted.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 
 namespace trommel {
 namespace {

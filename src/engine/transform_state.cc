@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/lasting_folder.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 
 namespace trommel {
 namespace {

@@ -9,6 +9,7 @@ import re
 import shutil
 
 import duckdb
+import pyarrow.ipc
 import pyarrow.parquet
 from trip import TROMMEL
 
@@ -29,7 +30,7 @@ def text_of(rows, bad=0):
 
 def stays_in_state(path):
     """Whether a file of the state folder is one that a run which ended well leaves."""
-    return re.fullmatch(r"lock|status\.json|taken\.jsonl|checkpoint-\d+\.json|(rejects|transforms)/.*", path) is not None
+    return re.fullmatch(r"lock|status\.json|taken\.jsonl|checkpoint-\d+\.json|offsets/.*\.json|(rejects|transforms)/.*", path) is not None
 
 
 class Job:
@@ -227,4 +228,64 @@ class Pieces(Job):
         return super().belongs(path) or path.startswith("taken/f")
 
 
-JOBS = {job.name: job for job in (Bounded, Watched, Pieces)}
+class Topics(Job):
+    """Dropped files into an embedded topic, and out of it into tables and files: two graphs of one run that meet in a folder alone."""
+
+    name = "topics"
+    arguments = ("run", "p.yaml", "--once")
+    topic = ".trommel/topics/rows"
+
+    def pipeline(self):
+        return f"""name: job
+retry: {{ for: 0s }}
+lanes: 2
+sources:
+  drops: {{ files: {{ path: in/*.csv, watch: true, after: delete }}, contract: {CONTRACT} }}
+  rows:  {{ kafka: {{ topics: rows, value: json }}, contract: {CONTRACT} }}
+transforms:
+  tidy: {{ from: drops, clean: {{ text: lower, dedupe: within_file }} }}
+sinks:
+  topic: {{ from: tidy, kafka: {{ topic: rows, value: json, key: id }} }}
+  lake:  {{ from: rows, files: {{ path: out/rows.parquet }} }}
+  appended: {{ from: rows, store: warehouse, table: appended }}
+  upserted: {{ from: rows, store: warehouse, table: upserted, write: upsert, key: [id] }}
+stores: {{ warehouse: "duckdb:t.duckdb" }}
+"""
+
+    def fill(self):
+        for stem, rows in self.files.items():
+            (self.folder / f"in/{stem}.csv").write_text(text_of(rows))
+
+    def messages(self):
+        """By file of the topic, the rows of its messages."""
+        found = {}
+        for path in sorted((self.folder / self.topic).glob("*.arrow")):
+            messages = pyarrow.ipc.open_stream(path.read_bytes()).read_all().to_pylist()
+            rows = [json.loads(message["value"]) for message in messages]
+            assert [message["key"] for message in messages] == [str(row["id"]).encode() for row in rows]
+            found[path.name] = [(row["id"], row["word"], row["amount"]) for row in rows]
+        return found
+
+    def glimpse_more(self, appended):
+        """Files of the topic follow each other, and say themselves what they hold."""
+        expected = 0
+        for name, rows in self.messages().items():
+            first, count, _ = name.split("-")
+            assert int(count) == len(rows) and int(first) >= expected
+            expected = int(first) + len(rows)
+        assert expected <= sum(self.expected().values())
+
+    def judge(self):
+        super().judge()
+        assert os.listdir(self.folder / "in") == []
+        total = sum(self.expected().values())
+        (last,) = list(self.messages())[-1:]
+        first, count, _ = last.split("-")
+        assert int(first) + int(count) == total and len(self.messages()) == 1  # what everybody has taken is gone
+        assert json.loads((self.folder / self.topic / "readers/job.rows.json").read_text()) == {"offset": total}
+
+    def belongs(self, path):
+        return super().belongs(path) or re.fullmatch(rf"{self.topic}/(lock|aside|readers/job\.rows\.json|\d{{20}}-\d+-[0-9a-f]{{16}}\.arrow)", path) is not None
+
+
+JOBS = {job.name: job for job in (Bounded, Watched, Pieces, Topics)}

@@ -9,11 +9,12 @@ import duckdb
 import pyarrow.parquet as pq
 
 TROMMEL = os.environ["TROMMEL"]
-IGNORED = {"expected.txt", "input", "tables", ".trommel", "report.json"}
+IGNORED = {"expected.txt", "flags", "input", "tables", ".trommel", "report.json"}
 
 
 def run(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    command = [TROMMEL, "run", "pipeline.yaml", "--report", "report.json", "--quiet", *flags]
+    own = (folder / "flags").read_text().split() if (folder / "flags").exists() else []
+    command = [TROMMEL, "run", "pipeline.yaml", "--report", "report.json", "--quiet", *own, *flags]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 

@@ -1,6 +1,6 @@
 """Golden pipelines: each case under every variant gives the same rows, rejects and balance.
 
-A case is a folder under cases/: pipeline.yaml, input/, expected.txt. `UPDATE=1` writes expected.txt anew from the plain run: read the difference before you commit it.
+A case is a folder under cases/: pipeline.yaml, input/, expected.txt, and `flags` where the run needs some. `UPDATE=1` writes expected.txt anew from the plain run: read the difference before you commit it.
 """
 import os
 from pathlib import Path

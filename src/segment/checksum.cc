@@ -1,4 +1,4 @@
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 
 #include <fmt/format.h>
 

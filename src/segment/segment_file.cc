@@ -1,4 +1,4 @@
-#include "engine/spool.h"
+#include "segment/segment_file.h"
 
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
@@ -9,7 +9,7 @@
 #include "base/lasting_folder.h"
 #include "batch/arrow_io.h"
 #include "batch/gather.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 
 namespace trommel {
 namespace {
@@ -106,7 +106,7 @@ class IpcSegment final : public Segment {
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader_;
 };
 
-Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
+Result<> check_bytes(const RandomFile& file, const SealedSegment& segment, const std::string& hint) {
   Checksum read;
   std::vector<uint8_t> buffer(1 << 20);
   for (int64_t at = 0;;) {
@@ -120,7 +120,7 @@ Result<> check_bytes(const RandomFile& file, const SealedSegment& segment) {
     Error damaged{Error::Domain::external, segment.path,
                   fmt::format("is damaged: {} bytes with checksum {}, written were {} with {}", file.size(), checksum,
                               segment.size, segment.checksum),
-                  "restore the state folder from a copy, or start anew under another name", false};
+                  hint, false};
     return tl::unexpected(std::move(damaged));
   }
   return {};
@@ -137,17 +137,24 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::open(Env& env, const std::
   return writer;
 }
 
-Result<std::unique_ptr<Segment>> open_segment(Env& env, const SealedSegment& segment) {
+Result<std::unique_ptr<Segment>> open_segment(Env& env, const SealedSegment& segment, const std::string& hint) {
   if (!env.exists(segment.path)) {
-    return tl::unexpected(Error{Error::Domain::external, segment.path, "is gone, with rows that have yet to be written",
-                                "restore the state folder from a copy, or start anew under another name", false});
+    return tl::unexpected(
+        Error{Error::Domain::external, segment.path, "is gone, with rows that have yet to be written", hint, false});
   }
   ASSIGN(auto opened, env.open_random(segment.path));
   std::shared_ptr<RandomFile> file = std::move(opened);
-  TRY(check_bytes(*file, segment));
+  TRY(check_bytes(*file, segment, hint));
   auto reader = arrow::ipc::RecordBatchStreamReader::Open(arrow_input(file));
   if (!reader.ok()) return tl::unexpected(from_arrow(reader.status(), segment.path));
   return std::make_unique<IpcSegment>(segment, *reader);
+}
+
+Result<Schema> segment_schema(Env& env, const std::string& path) {
+  ASSIGN(auto opened, env.open_random(path));
+  auto reader = arrow::ipc::RecordBatchStreamReader::Open(arrow_input(std::move(opened)));
+  if (!reader.ok()) return tl::unexpected(from_arrow(reader.status(), path));
+  return (*reader)->schema();
 }
 
 }  // namespace trommel

@@ -1,0 +1,261 @@
+#include "connectors/kafka/kafka.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "arrow/api.h"
+#include "codecs/csv/csv.h"
+#include "codecs/json/json.h"
+#include "codecs/raw/raw.h"
+#include "component/promises.h"
+#include "config/pipeline.h"
+#include "connectors/kafka/embedded_topic.h"
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "segment/segment_file.h"
+
+namespace trommel {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Batch bets(int64_t from, int64_t count) {
+  arrow::Int64Builder id;
+  arrow::StringBuilder user;
+  for (int64_t i = from; i < from + count; ++i) {
+    EXPECT_TRUE(id.Append(i).ok());
+    EXPECT_TRUE(i % 4 == 3 ? user.AppendNull().ok() : user.Append(fmt::format("user {}", i % 7)).ok());
+  }
+  const auto schema = arrow::schema({arrow::field("id", arrow::int64()), arrow::field("user", arrow::utf8())});
+  return {arrow::RecordBatch::Make(schema, count, {*id.Finish(), *user.Finish()}), {}, nullptr};
+}
+
+class Given : public Segment {
+ public:
+  explicit Given(std::vector<Batch> batches) : batches_(std::move(batches)) {}
+  Result<bool> next(Batch& batch) override {
+    if (at_ == batches_.size()) return false;
+    batch = batches_[at_++];
+    return true;
+  }
+  int64_t rows() const override {
+    int64_t rows = 0;
+    for (const Batch& batch : batches_) rows += batch.size();
+    return rows;
+  }
+
+ private:
+  std::vector<Batch> batches_;
+  size_t at_ = 0;
+};
+
+class EmbeddedTopics : public testing::Test {
+ protected:
+  EmbeddedTopics() {
+    folder_ = std::filesystem::temp_directory_path() / fmt::format("trommel_topic_{}", ::getpid());
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    ContractColumn id, user;
+    id.name = "id";
+    id.type = arrow::int64();
+    user.name = "user";
+    user.type = arrow::utf8();
+    contract_.emplace();
+    contract_->columns = {id, user};
+  }
+  ~EmbeddedTopics() override { std::filesystem::remove_all(folder_); }
+
+  BindContext context(int64_t block = 1 << 20) {
+    BindContext out;
+    out.env = &real_env();
+    out.name = "bets";
+    out.pipeline = "p";
+    out.folder = folder_;
+    out.state_folder = folder_ / "state";
+    out.memory.block = block;
+    return out;
+  }
+  Node parsed(const std::string& yaml) {
+    Problems problems;
+    auto node = parse_yaml(yaml, "test.yaml", [](const std::string&) { return std::nullopt; }, problems);
+    EXPECT_TRUE(problems.empty()) << problems.text();
+    return node;
+  }
+  Result<std::shared_ptr<Source>> source(const std::string& yaml = "{ topics: bets, value: json }",
+                                         int64_t block = 1 << 20) {
+    Problems problems;
+    auto made = kafka_source({json_messages(), csv_messages(), raw_messages()})
+                    .bind(parsed(yaml), contract_, context(block), problems);
+    EXPECT_TRUE(problems.empty()) << problems.text();
+    return made;
+  }
+  std::shared_ptr<StoreSink> sink(const std::string& name = "out",
+                                  const std::string& yaml = "{ topic: bets, value: json, key: id }") {
+    Problems problems;
+    const Node node = parsed(yaml);
+    const InputInfo input{.name = "in", .schema = bets(0, 1).rows->schema()};
+    const auto made = kafka_sink({json_messages(), csv_messages(), raw_messages()})
+                          .bind({name, "p", &node, "", std::nullopt}, input, context(), problems);
+    EXPECT_TRUE(made && problems.empty()) << problems.text();
+    return made->store;
+  }
+  void send(Epoch epoch, std::vector<Batch> batches) {
+    Given segment(std::move(batches));
+    const auto sent = sink()->commit(epoch, segment);
+    ASSERT_TRUE(sent) << sent.error().text();
+  }
+  kafka::EmbeddedTopic topic(kafka::Retention retention = {}) {
+    return {real_env(), folder_ / ".trommel/topics/bets", retention};
+  }
+  /// What lies in the topic's files, `OFFSET KEY VALUE` each.
+  std::vector<std::string> messages() {
+    std::vector<std::string> out;
+    const auto all = topic().files();
+    EXPECT_TRUE(all);
+    for (const auto& file : *all) {
+      const auto segment = topic().open(file);
+      EXPECT_TRUE(segment) << segment.error().text();
+      int64_t offset = file.first;
+      for (Batch batch; *(*segment)->next(batch);) {
+        const auto& keys = static_cast<const arrow::BinaryArray&>(*batch.rows->column(0));
+        const auto& values = static_cast<const arrow::BinaryArray&>(*batch.rows->column(1));
+        for (int64_t row = 0; row < batch.size(); ++row)
+          out.push_back(fmt::format("{} {} {}", offset++, keys.GetView(row), values.GetView(row)));
+      }
+    }
+    return out;
+  }
+
+  std::filesystem::path folder_;
+  std::optional<Contract> contract_;
+};
+
+TEST_F(EmbeddedTopics, ASinkKeepsItsPromises) {
+  const StoreTrial trial{[this] { return sink(); },
+                         [this] { return messages(); },
+                         {{bets(0, 3), bets(3, 5)}, {bets(8, 1)}, {bets(9, 70'000)}},
+                         [](size_t epochs) {
+                           std::vector<std::string> out;
+                           const int64_t rows[] = {0, 8, 9, 70'009};
+                           for (int64_t i = 0; i < rows[epochs]; ++i) {
+                             const std::string user = i % 4 == 3 ? "null" : fmt::format("\"user {}\"", i % 7);
+                             out.push_back(fmt::format("{} {} {{\"id\":{},\"user\":{}}}", i, i, i, user));
+                           }
+                           return out;
+                         }};
+  EXPECT_THAT(broken_store_sink_promises(trial), IsEmpty());
+}
+
+TEST_F(EmbeddedTopics, ASourceKeepsItsPromises) {
+  send(1, {bets(0, 5)});
+  send(2, {bets(5, 40'000)});
+  send(3, {bets(7, 1)});
+  const auto broken = broken_source_promises(
+      [this](int64_t block) { return source("{ topics: bets, value: json }", block); }, {100, 4'000, 1 << 20});
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(EmbeddedTopics, AMessageThatCannotBeReadIsARejectAtItsOffset) {
+  Problems problems;
+  const Node node = parsed("{ topic: bets, value: raw, column: user }");
+  const auto raw = kafka_sink({raw_messages()})
+                       .bind({"raw", "p", &node, "", std::nullopt}, {.name = "in", .schema = bets(0, 1).rows->schema()},
+                             context(), problems);
+  ASSERT_TRUE(raw && problems.empty()) << problems.text();
+  arrow::Int64Builder id;
+  arrow::StringBuilder text;
+  ASSERT_TRUE(id.AppendValues({1, 2, 3}).ok());
+  ASSERT_TRUE(text.AppendValues({R"({"id":1})", R"({"id":1)", R"({"id":3})"}).ok());
+  Given segment(
+      {{arrow::RecordBatch::Make(bets(0, 1).rows->schema(), 3, {*id.Finish(), *text.Finish()}), {}, nullptr}});
+  ASSERT_TRUE(raw->store->commit(1, segment));
+  KeepingOutlet outlet;
+  const auto made = source();
+  ASSERT_TRUE(read_all(**made, outlet));
+  EXPECT_THAT(outlet.rejects, ElementsAre(HasSubstr("json")));
+  ASSERT_EQ(outlet.rows.size(), 2U);
+  EXPECT_EQ(outlet.rows[1].position, 2);
+}
+
+TEST_F(EmbeddedTopics, ARunGoesOnWhereTheLastOneWasDelivered) {
+  send(1, {bets(0, 10)});
+  const auto first = *source();
+  const std::vector<Split> splits = *first->discover();
+  ASSERT_EQ(splits.size(), 1U);
+  // Not delivered: the next run gives out the same, whatever came in meanwhile.
+  send(2, {bets(10, 5)});
+  EXPECT_EQ((*source())->discover()->front().id, splits.front().id);
+  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}};
+  const auto second = *source();
+  const auto again = *second->discover();
+  EXPECT_EQ(again.front().facts, "15");
+  ASSERT_TRUE(second->durable({&delivered, 1}));  // of an epoch that the first one had saved
+  KeepingOutlet outlet;
+  ASSERT_TRUE(read_all(*second, outlet));
+  EXPECT_EQ(outlet.rows.size(), 5U);
+  EXPECT_EQ(outlet.rows.front().position, 10);
+}
+
+TEST_F(EmbeddedTopics, WhatEveryReaderHasTakenGoesAndTheRestIsWaitedFor) {
+  const auto small = topic({0, 1});
+  Given segment({bets(0, 10)});
+  send(1, {bets(0, 10)});
+  const auto reader = *source();
+  const std::vector<Split> splits = *reader->discover();
+  const auto cramped = sink("out", "{ topic: bets, value: json, retention: { max_size: 1 } }");
+  const auto refused = cramped->commit(2, segment);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().retry);
+  EXPECT_THAT(refused.error().text(), HasSubstr("full"));
+  send(2, {bets(10, 10)});
+  EXPECT_EQ(topic().files()->size(), 2U);
+  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}};
+  ASSERT_TRUE(reader->durable({&delivered, 1}));
+  EXPECT_THAT(*topic().files(), testing::SizeIs(1));  // the first is gone
+  EXPECT_EQ(topic().files()->front().first, 10);
+  EXPECT_EQ(*sink()->last_committed(), 2U);
+}
+
+TEST_F(EmbeddedTopics, ADamagedFileIsToldAndNoneOfItIsRead) {
+  send(1, {bets(0, 100)});
+  const std::string path = topic().files()->front().path;
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(path) / 2));
+  file.put('\xff');
+  file.close();
+  KeepingOutlet outlet;
+  const auto read = read_all(**source(), outlet);
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().text(), HasSubstr("is damaged"));
+  EXPECT_EQ(outlet.rows.size(), 0U);
+}
+
+TEST_F(EmbeddedTopics, AFileThatIsMissingIsToldAndNotPassedOver) {
+  for (Epoch epoch = 1; epoch <= 3; ++epoch) send(epoch, {bets(0, 10)});
+  std::filesystem::remove(topic().files()->at(1).path);
+  KeepingOutlet outlet;
+  const auto read = read_all(**source(), outlet);
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().text(), HasSubstr("from offset 10 on are gone"));
+}
+
+TEST_F(EmbeddedTopics, SeveralWritersShareATopic) {
+  for (Epoch epoch = 1; epoch <= 2; ++epoch) {
+    for (const char* name : {"a", "b"}) {
+      for (int again = 0; again < 2; ++again) {
+        Given segment({bets(0, 3)});
+        EXPECT_EQ(*sink(name)->commit(epoch, segment), 3);
+      }
+    }
+  }
+  EXPECT_EQ(messages().size(), 12U);
+  EXPECT_EQ(*sink("a")->last_committed(), 2U);
+}
+
+}  // namespace
+}  // namespace trommel
