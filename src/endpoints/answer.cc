@@ -7,7 +7,7 @@
 #include "endpoints/formats.h"
 #include "endpoints/request_values.h"
 #include "endpoints/statements.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 #include "fmt/format.h"
 
 namespace trommel::endpoints {

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "arrow/api.h"
-#include "engine/checksum.h"
+#include "segment/checksum.h"
 #include "fmt/format.h"
 
 namespace trommel::endpoints {
