@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,13 @@ venv: ## Make the python environment of the tests
 
 test: build venv ## Build, then run every test
 	@ctest --preset release
+
+test-servers: TARGET = trommel
+test-servers: build ## Run the tests on real servers: Kafka, fetched and started here
+	@scripts/system_packages servers
+	scripts/venv servers-venv requirements/servers.txt
+	TROMMEL=$(CURDIR)/build/release/trommel TROMMEL_SOURCE=$(CURDIR) TROMMEL_BUILD=$(CURDIR)/build/release \
+	  $(TROMMEL_CACHE)/servers-venv/bin/python -m pytest -q -p no:cacheprovider tests/servers
 
 demo: TARGET = trommel
 demo: build ## Run examples/flights on real data

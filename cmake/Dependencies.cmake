@@ -57,7 +57,7 @@ trommel_imported(deps_duckdb "${TROMMEL_DUCKDB_ROOT}/libduckdb.so" "${TROMMEL_DU
 add_library(deps::duckdb ALIAS deps_duckdb)
 
 foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash
-    curl=libcurl)
+    curl=libcurl rdkafka=rdkafka)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 package)

@@ -20,6 +20,7 @@ OWNERS = {
     r"(zlib|zstd|bzlib|lzma|lz4frame|isa-l|isa-l/.*|igzip_lib)\.h$": ["connectors/files"],
     r"(fcntl|unistd|dirent|poll|sys/.*|arpa/.*|netinet/.*)\.?h?$|fstream$": ["base", "cli", "telemetry"],
     r"cctz/": ["schedule"],
+    r"librdkafka/": ["connectors/kafka"],
     r"curl/": ["http"],
     r"(boost|openssl)/": ["server"],
     r"iconv\.h$": ["codecs/text"],

@@ -61,10 +61,17 @@ class Partitions {
     int64_t offset = 0;
   };
   virtual Result<> taken(std::span<const Taken> taken) = 0;
+  /// Nobody answers just now: what `look` says may be old.
+  virtual bool away() const { return false; }
+  /// As Source::news.
+  virtual std::vector<std::string> news() { return {}; }
 };
 
 /// `reader` names who reads, among those of the topics.
 std::unique_ptr<Partitions> embedded_partitions(Env& env, const SourceConfig& config,
                                                 const std::string& folder_of_pipeline, const std::string& reader);
+/// What is fetched in advance takes about `memory` bytes.
+std::unique_ptr<Partitions> broker_partitions(Env& env, const SourceConfig& config, const std::string& group,
+                                              int64_t memory);
 
 }  // namespace trommel::kafka

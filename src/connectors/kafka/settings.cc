@@ -7,6 +7,25 @@
 
 #include "batch/text_value.h"
 
+namespace trommel {
+
+template <>
+struct EnumNames<Guarantee> {
+  static constexpr EnumName<Guarantee> list[] = {{"exactly_once", Guarantee::exactly_once},
+                                                 {"at_least_once", Guarantee::at_least_once}};
+};
+
+template <>
+struct EnumNames<kafka::Compression> {
+  static constexpr EnumName<kafka::Compression> list[] = {{"zstd", kafka::Compression::zstd},
+                                                          {"lz4", kafka::Compression::lz4},
+                                                          {"snappy", kafka::Compression::snappy},
+                                                          {"gzip", kafka::Compression::gzip},
+                                                          {"none", kafka::Compression::none}};
+};
+
+}  // namespace trommel
+
 namespace trommel::kafka {
 namespace {
 
@@ -62,6 +81,8 @@ void check_source(const SourceConfig& config, const Node& node, Problems& proble
 void check_sink(const SinkConfig& config, const Node& node, Problems& problems) {
   check_connection(config, node, problems);
   check_name(config.topic, node, "topic", problems);
+  if (config.is_embedded() && config.partition)
+    problems.add(place_of(node, "partition"), "an embedded topic has one partition", "leave out `partition`");
 }
 
 /// A member that `Config` has from `Connection`.
@@ -160,7 +181,11 @@ const Spec<SinkConfig>& SinkConfig::spec() {
                "the column that says which partition a message goes to; left out: its key decides",
                {.example = "shard"})
         .field("headers", &SinkConfig::headers, "headers of a message, each with the column that has its value",
-               {.example = "{ origin: region }"});
+               {.example = "{ origin: region }"})
+        .field("guarantee", &SinkConfig::guarantee,
+               "exactly_once sends an epoch as one transaction; at_least_once needs none, and may send the last epoch "
+               "again after a crash")
+        .field("compression", &SinkConfig::compression, "how messages are packed on their way to a broker");
     with_connection(spec)
         .check(check_sink)
         .description("The rows of an epoch and its number go in together: a commit that is repeated adds nothing.");

@@ -48,11 +48,15 @@ struct Start {
 };
 std::optional<Start> parse_start(const std::string& text);
 
+enum class Compression { zstd, lz4, snappy, gzip, none };
+
 struct SinkConfig : Connection {
   std::string topic;
   std::string value;
   std::optional<std::string> key, partition;
   Pairs<std::string> headers;
+  Guarantee guarantee = Guarantee::exactly_once;
+  Compression compression = Compression::zstd;
   static const Spec<SinkConfig>& spec();
 };
 

@@ -1,6 +1,8 @@
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
 
+#include "connectors/kafka/broker_sink.h"
+#include "connectors/kafka/client.h"
 #include "connectors/kafka/formats.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/message_maker.h"
@@ -36,14 +38,25 @@ class EmbeddedSink final : public StoreSink {
   std::unique_ptr<MessageMaker> maker_;
 };
 
-Result<BoundSink> bind_embedded(const SinkConfig& config, const SinkSettings& settings, const BindContext& context,
-                                std::unique_ptr<MessageMaker> maker) {
+BoundSink bind_embedded(const SinkConfig& config, const SinkSettings& settings, const BindContext& context,
+                        std::unique_ptr<MessageMaker> maker) {
   BoundSink sink;
   EmbeddedTopic topic(*context.env, config.topic_folder(context.folder, config.topic), config.retention.retention());
   sink.target = fmt::format("topic {} (embedded)", config.topic);
   sink.notes.push_back(fmt::format("the topic is the folder {}, one partition", topic.folder()));
   sink.store = std::make_shared<EmbeddedSink>(*context.env, std::move(topic), settings.pipeline + "." + settings.name,
                                               std::move(maker));
+  return sink;
+}
+
+BoundSink bind_broker(const SinkConfig& config, const SinkSettings& settings, const BindContext& context,
+                      std::unique_ptr<MessageMaker> maker) {
+  BoundSink sink;
+  const std::string writer = fmt::format("trommel.{}.{}", settings.pipeline, settings.name);
+  sink.target = fmt::format("topic {} at {}", config.topic, config.brokers);
+  if (config.guarantee == Guarantee::exactly_once)
+    sink.notes.push_back(fmt::format("an epoch is a transaction of {}", writer));
+  sink.store = broker_sink(*context.env, config, writer, std::move(maker));
   return sink;
 }
 
@@ -54,13 +67,15 @@ Result<BoundSink> bind(const std::vector<MessageFormat>& formats, const SpecInfo
   BoundSink sink;
   const SinkConfig config = SinkConfig::spec().parse(settings_for(node, SinkConfig::spec().info()), found);
   check_spec_keys(spec, node, "kafka", found);
+  check_properties(config, found);
   const MessageFormat* format = found.empty() ? find_format(formats, config.value, node, found) : nullptr;
   if (format != nullptr) {
     MessageColumns columns = message_columns(config, *input.schema, node, found);
     ASSIGN(auto bound, format->encoder({node, settings.contract, config.topic, context}, input.schema, found));
     if (found.empty()) {
       auto maker = std::make_unique<MessageMaker>(std::move(bound.encoder), std::move(columns));
-      ASSIGN(sink, bind_embedded(config, settings, context, std::move(maker)));
+      sink = config.is_embedded() ? bind_embedded(config, settings, context, std::move(maker))
+                                  : bind_broker(config, settings, context, std::move(maker));
       sink.notes.insert(sink.notes.end(), bound.notes.begin(), bound.notes.end());
     }
   }

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <mutex>
 
+#include "connectors/kafka/client.h"
 #include "connectors/kafka/decoder.h"
 #include "connectors/kafka/formats.h"
 #include "connectors/kafka/kafka.h"
@@ -52,7 +53,7 @@ class KafkaSource final : public Source {
         block_bytes_(context.memory.block),
         offsets_path_(fmt::format("{}/offsets/{}.json", context.state_folder, context.name)),
         bound_(std::move(bound)),
-        partitions_(embedded_partitions(env_, config, context.folder, context.pipeline + "." + context.name)) {}
+        partitions_(partitions_of(config, context)) {}
 
   Result<std::vector<Split>> discover() override {
     TRY(load());
@@ -118,9 +119,21 @@ class KafkaSource final : public Source {
   bool endless() const override { return true; }
   Schema schema() const override { return bound_.schema; }
   std::vector<std::string> notes() const override { return bound_.notes; }
-  std::vector<std::string> news() override { return std::exchange(news_, {}); }
+  bool expects_more() const override { return partitions_->away(); }
+  std::vector<std::string> news() override {
+    std::vector<std::string> all = std::exchange(news_, {});
+    for (std::string& line : partitions_->news()) all.push_back(std::move(line));
+    return all;
+  }
 
  private:
+  static std::unique_ptr<Partitions> partitions_of(const SourceConfig& config, const BindContext& context) {
+    const std::string reader = fmt::format("{}.{}", context.pipeline, context.name);
+    if (config.is_embedded()) return embedded_partitions(*context.env, config, context.folder, reader);
+    const std::string group = config.group.value_or("trommel." + reader);
+    return broker_partitions(*context.env, config, group, context.memory.queues);
+  }
+
   /// Where the next stretch of a partition begins, and the one that was given out and not read to its end.
   struct Place {
     int64_t next = 0;
@@ -230,6 +243,7 @@ Result<std::shared_ptr<Source>> bind(const std::vector<MessageFormat>& formats, 
   Problems found;
   const SourceConfig config = SourceConfig::spec().parse(settings_for(settings, SourceConfig::spec().info()), found);
   check_spec_keys(spec, settings, "kafka", found);
+  check_properties(config, found);
   const MessageFormat* format = found.empty() ? find_format(formats, config.value, settings, found) : nullptr;
   std::shared_ptr<Source> source;
   if (format != nullptr) {

@@ -1,0 +1,241 @@
+// Epoch N is one transaction: its messages, and the offset N of a group of ours that nobody else uses. The group's
+// offset is in the topic's own cluster, so both are there or neither is. `init_transactions` puts an end to what a dead
+// run has left, and shuts out a run that is thought dead and is not; after it the stored offset tells whether N is
+// there. librdkafka cannot take up an old transaction: N is sent anew, or not at all.
+#include "connectors/kafka/broker_sink.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "connectors/kafka/client.h"
+
+namespace trommel::kafka {
+namespace {
+
+constexpr int answer_ms = 30'000;
+constexpr int64_t us_a_ms = 1000;
+
+const char* compression_name(Compression compression) {
+  switch (compression) {
+    case Compression::zstd:
+      return "zstd";
+    case Compression::lz4:
+      return "lz4";
+    case Compression::snappy:
+      return "snappy";
+    case Compression::gzip:
+      return "gzip";
+    case Compression::none:
+      break;
+  }
+  return "none";
+}
+
+class BrokerSink final : public StoreSink {
+ public:
+  BrokerSink(Env& env, SinkConfig config, std::string writer, std::unique_ptr<MessageMaker> maker)
+      : env_(env), config_(std::move(config)), writer_(std::move(writer)), maker_(std::move(maker)) {}
+
+  Guarantee guarantee() const override { return config_.guarantee; }
+  Result<std::vector<Refusal>> refuses(const Batch& batch) override { return maker_->refuses(*batch.rows); }
+
+  Result<Epoch> last_committed() override {
+    TRY(connect());
+    return stored_;
+  }
+
+  /// Whatever goes wrong, the producer is given up: the next one asks the brokers what became of the epoch.
+  Result<int64_t> commit(Epoch epoch, Segment& segment) override {
+    TRY(connect());
+    if (epoch <= stored_) return segment.rows();
+    auto sent = transactional() ? send_transaction(epoch, segment) : send_plainly(epoch, segment);
+    if (!sent) {
+      producer_.reset();
+      return tl::unexpected(std::move(sent).error());
+    }
+    stored_ = epoch;
+    return sent;
+  }
+
+ private:
+  bool transactional() const { return config_.guarantee == Guarantee::exactly_once; }
+
+  Result<> connect() {
+    if (producer_) return {};
+    if (!group_) {
+      ASSIGN(group_,
+             Client::make(
+                 RD_KAFKA_CONSUMER, config_, {},
+                 {{"group.id", writer_}, {"enable.auto.commit", "false"}, {"isolation.level", "read_committed"}}));
+    }
+    Properties fixed = {{"enable.idempotence", "true"}};
+    if (transactional()) fixed.emplace_back("transactional.id", writer_);
+    ASSIGN(auto producer, Client::make(RD_KAFKA_PRODUCER, config_,
+                                       {{"compression.codec", compression_name(config_.compression)},
+                                        {"linger.ms", "20"},
+                                        {"queue.buffering.max.messages", "200000"},
+                                        {"queue.buffering.max.kbytes", "131072"}},
+                                       fixed));
+    if (transactional())
+      TRY(done(*producer, "beginning as " + writer_, rd_kafka_init_transactions(producer->get(), answer_ms)));
+    TRY(read_stored());
+    producer_ = std::move(producer);
+    return {};
+  }
+
+  /// The offset that the group has in partition 0 of the topic.
+  Result<> read_stored() {
+    const Partitions::Taken asked{{config_.topic, 0}, RD_KAFKA_OFFSET_INVALID};
+    const auto list = partition_list({&asked, 1});
+    const auto code = rd_kafka_committed(group_->get(), list.get(), answer_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return group_->error("asking for the last epoch", code);
+    if (list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return group_->error("asking for the last epoch", list->elems[0].err);
+    stored_ = list->elems[0].offset < 0 ? 0 : static_cast<Epoch>(list->elems[0].offset);
+    return {};
+  }
+
+  Result<int64_t> send_transaction(Epoch epoch, Segment& segment) {
+    TRY(done(*producer_, "beginning a transaction", rd_kafka_begin_transaction(producer_->get())));
+    auto sent = send_all(segment);
+    if (!sent) {
+      (void)KafkaError(rd_kafka_abort_transaction(producer_->get(), answer_ms));
+      return sent;
+    }
+    const Partitions::Taken mark{{config_.topic, 0}, static_cast<int64_t>(epoch)};
+    const auto list = partition_list({&mark, 1});
+    const GroupMetadata group(rd_kafka_consumer_group_metadata_new(writer_.c_str()));
+    TRY(done(*producer_, "marking the epoch",
+             rd_kafka_send_offsets_to_transaction(producer_->get(), list.get(), group.get(), answer_ms)));
+    TRY(done(*producer_, "committing the epoch", rd_kafka_commit_transaction(producer_->get(), answer_ms)));
+    return delivered(*sent);
+  }
+
+  Result<int64_t> send_plainly(Epoch epoch, Segment& segment) {
+    ASSIGN(const int64_t sent, send_all(segment));
+    const auto code = rd_kafka_flush(producer_->get(), answer_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return producer_->error("sending messages", code);
+    ASSIGN(const int64_t rows, delivered(sent));
+    const Partitions::Taken mark{{config_.topic, 0}, static_cast<int64_t>(epoch)};
+    const auto list = partition_list({&mark, 1});
+    const auto marked = rd_kafka_commit(group_->get(), list.get(), 0);
+    if (marked != RD_KAFKA_RESP_ERR_NO_ERROR) return group_->error("marking the epoch", marked);
+    return rows;
+  }
+
+  /// What the brokers have said of each message.
+  Result<int64_t> delivered(int64_t sent) const {
+    if (const std::string failure = producer_->failure(); !failure.empty())
+      return producer_->error("sending messages", failure);
+    if (producer_->delivered() != sent)
+      return producer_->error("sending messages", fmt::format("{} of {} were taken", producer_->delivered(), sent));
+    return sent;
+  }
+
+  Result<int64_t> send_all(Segment& segment) {
+    producer_->expect_deliveries();
+    const int64_t now_ms = env_.now_us() / us_a_ms;
+    int64_t sent = 0;
+    for (Batch batch;;) {
+      ASSIGN(const bool more, segment.next(batch));
+      if (!more) return sent;
+      ASSIGN(const Rows messages, maker_->make(*batch.rows, now_ms));
+      TRY(send_batch(*messages, *batch.rows));
+      sent += batch.size();
+    }
+  }
+
+  Result<> send_batch(const arrow::RecordBatch& messages, const arrow::RecordBatch& rows) {
+    const auto& keys = static_cast<const arrow::BinaryArray&>(*messages.column(0));
+    const auto& values = static_cast<const arrow::BinaryArray&>(*messages.column(1));
+    const auto& headers = static_cast<const arrow::MapArray&>(*messages.column(2));
+    ASSIGN(const auto partitions, partitions_of(rows));
+    for (int64_t row = 0; row < messages.num_rows(); ++row) {
+      const int32_t partition = partitions.empty() ? RD_KAFKA_PARTITION_UA : partitions[static_cast<size_t>(row)];
+      TRY(send(keys.IsNull(row) ? std::nullopt : std::optional(keys.GetView(row)), values.GetView(row), headers, row,
+               partition));
+    }
+    rd_kafka_poll(producer_->get(), 0);
+    return {};
+  }
+
+  Result<std::vector<int32_t>> partitions_of(const arrow::RecordBatch& rows) const {
+    std::vector<int32_t> out;
+    const int column = maker_->columns().partition;
+    if (column < 0) return out;
+    ASSIGN(const auto cast, cast_column(rows.column(column), arrow::int32()));
+    const auto& numbers = static_cast<const arrow::Int32Array&>(*cast.column);
+    for (int64_t row = 0; row < rows.num_rows(); ++row)
+      out.push_back(numbers.IsNull(row) ? RD_KAFKA_PARTITION_UA : numbers.Value(row));
+    return out;
+  }
+
+  Result<> send(std::optional<std::string_view> key, std::string_view value, const arrow::MapArray& headers,
+                int64_t row, int32_t partition) {
+    for (;;) {
+      std::vector<rd_kafka_vu_t> parts;
+      const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+        parts.emplace_back().vtype = type;
+        return parts.back();
+      };
+      add(RD_KAFKA_VTYPE_TOPIC).u.cstr = config_.topic.c_str();
+      add(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition;
+      add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
+      add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(value.data()), value.size()};
+      if (key) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(key->data()), key->size()};
+      std::vector<std::string> names = add_headers(headers, row, add);
+      const KafkaError failed(rd_kafka_produceva(producer_->get(), parts.data(), parts.size()));
+      if (!failed) return {};
+      if (rd_kafka_error_code(failed.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return producer_->error("sending a message", rd_kafka_error_string(failed.get()));
+      constexpr int room_ms = 50;
+      rd_kafka_poll(producer_->get(), room_ms);
+      if (const std::string failure = producer_->failure(); !failure.empty())
+        return producer_->error("sending messages", failure);
+    }
+  }
+
+  template <class Add>
+  static std::vector<std::string> add_headers(const arrow::MapArray& headers, int64_t row, const Add& add) {
+    std::vector<std::string> names;
+    const auto& keys = static_cast<const arrow::StringArray&>(*headers.keys());
+    const auto& values = static_cast<const arrow::BinaryArray&>(*headers.items());
+    const int64_t first = headers.value_offset(row), count = headers.value_length(row);
+    names.reserve(static_cast<size_t>(count));  // their addresses are handed over
+    for (int64_t i = first; i < first + count; ++i) {
+      const auto value = values.GetView(i);
+      auto& header = add(RD_KAFKA_VTYPE_HEADER).u.header;
+      header = {names.emplace_back(keys.GetView(i)).c_str(), value.data(), static_cast<ssize_t>(value.size())};
+    }
+    return names;
+  }
+
+  /// What librdkafka says of a step. Another sink of this name that came later shuts this one out for good.
+  Result<> done(const Client& client, const std::string& what, rd_kafka_error_t* raw) const {
+    const KafkaError failed(raw);
+    if (!failed) return {};
+    auto error = client.error(what, rd_kafka_error_string(failed.get())).value();
+    const auto code = rd_kafka_error_code(failed.get());
+    if (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED) {
+      error.retry = false;
+      error.hint = "another run sends as " + writer_ + ": end one of them, or give its pipeline another name";
+    }
+    return tl::unexpected(std::move(error));
+  }
+
+  Env& env_;
+  const SinkConfig config_;
+  const std::string writer_;
+  std::unique_ptr<MessageMaker> maker_;
+  std::unique_ptr<Client> group_, producer_;
+  Epoch stored_ = 0;  ///< as the brokers said when the producer began, and since then
+};
+
+}  // namespace
+
+std::shared_ptr<StoreSink> broker_sink(Env& env, const SinkConfig& config, const std::string& writer,
+                                       std::unique_ptr<MessageMaker> maker) {
+  return std::make_shared<BrokerSink>(env, config, writer, std::move(maker));
+}
+
+}  // namespace trommel::kafka

@@ -1,0 +1,168 @@
+"""Topics of a real broker: nothing lost, nothing doubled, whoever dies. What lies there is read by other clients than ours."""
+import collections
+import json
+import random
+import subprocess
+
+import duckdb
+
+CONTRACT = "{ id: BIGINT NOT NULL, name: VARCHAR }"
+INTO = f"""name: into
+commit: {{ every: 10ms }}
+sources:
+  drops: {{ files: {{ path: in/*.csv, watch: true, after: delete }}, contract: {CONTRACT} }}
+sinks:
+  topic: {{ from: drops, kafka: {{ brokers: "${{KAFKA}}", topic: %s, value: json, key: id, headers: {{ who: name }} }} }}
+"""
+FROM = f"""name: from
+max_rejects: 100
+commit: {{ every: 10ms }}
+sources:
+  rows: {{ kafka: {{ brokers: "${{KAFKA}}", topics: %s, value: json }}, contract: {CONTRACT} }}
+sinks:
+  table: {{ from: rows, store: "duckdb:t.duckdb", table: t }}
+"""
+
+
+def rows(first, count):
+    return [(i, f"n{i % 13}") for i in range(first, first + count)]
+
+
+def drop(job, name, content):
+    aside = job.folder / name
+    aside.write_text("id,name\n" + "".join(f"{i},{n}\n" for i, n in content))
+    aside.rename(job.folder / "in" / name)
+
+
+def message(row):
+    return json.dumps({"id": row[0], "name": row[1]})
+
+
+def counted(messages):
+    return collections.Counter((value["id"], value["name"]) for value in (json.loads(m.value()) for m in messages))
+
+
+def table(job):
+    path = job.folder / "t.duckdb"
+    if not path.exists():
+        return collections.Counter()
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return collections.Counter(connection.execute("SELECT id, name FROM t").fetchall())
+    except duckdb.Error:  # a commit is under way, or the table is not made yet
+        return collections.Counter()
+
+
+def rejects(job):
+    return [json.loads(line) for log in sorted((job.folder / ".trommel/from/rejects").glob("epoch-*.jsonl")) for line in log.read_text().splitlines()]
+
+
+def test_rows_become_messages(job, topics):
+    topics.make("into")
+    job.pipeline(INTO % "into")
+    drop(job, "a.csv", rows(0, 1000))
+    job.once()
+    found = topics.read("into")
+    assert counted(found) == collections.Counter(rows(0, 1000))
+    for one in found:
+        value = json.loads(one.value())
+        assert one.key() == str(value["id"]).encode() and one.headers() == [("who", value["name"].encode())]
+    assert topics.committed("trommel.into.topic", "into") == 1  # the epoch
+    assert "nothing new" in job.once()
+    drop(job, "b.csv", rows(1000, 10))
+    job.once()
+    assert counted(topics.read("into")) == collections.Counter(rows(0, 1010))
+
+
+def test_messages_become_rows_and_bad_ones_rejects(job, topics):
+    topics.make("from", partitions=3)
+    good = rows(0, 5000)
+    topics.send("from", [message(row) for row in good] + ["{", None, '{"id": "x"}'])
+    job.pipeline(FROM % "from")
+    job.once()
+    assert table(job) == collections.Counter(good)
+    bad = {(reject["code"], reject.get("raw")) for reject in rejects(job)}
+    assert bad == {("json", "{"), ("empty", None), ("cast", '{"id": "x"}')}
+    places = {(m.partition(), m.offset()) for m in topics.read("from") if m.value() in (b"{", None, b'{"id": "x"}')}
+    assert {(int(reject["split"].split("/")[1]), reject["position"]) for reject in rejects(job)} == places
+    # A second run goes on where the first one was.
+    topics.send("from", [message(row) for row in rows(5000, 10)])
+    job.once()
+    assert table(job) == collections.Counter(rows(0, 5010))
+    assert "nothing new" in job.once()
+
+
+def test_new_partitions_and_topics_join(job, topics):
+    topics.make("join-a", partitions=1)
+    topics.send("join-a", [message(row) for row in rows(0, 10)])
+    job.pipeline(FROM % '"^join-.*"')
+    job.start()
+    job.until(lambda: len(table(job)) == 10, "the first topic is read")
+    topics.widen("join-a", 2)
+    topics.make("join-b", partitions=1)
+    topics.send("join-a", [message(row) for row in rows(10, 10)], partition=1)
+    topics.send("join-b", [message(row) for row in rows(20, 10)])
+    job.until(lambda: len(table(job)) == 30, "what came later is read")
+    job.end()
+    assert table(job) == collections.Counter(rows(0, 30))
+
+
+def test_aborted_messages_are_not_read(job, topics):
+    from confluent_kafka import Producer
+
+    topics.make("aborts", partitions=1)
+    producer = Producer({**topics.quiet, "transactional.id": "other"})
+    producer.init_transactions(30)
+    for part in range(6):
+        producer.begin_transaction()
+        for row in rows(part * 100, 100):
+            producer.produce("aborts", message(row))
+        producer.commit_transaction(30) if part % 2 == 0 else producer.abort_transaction(30)
+    job.pipeline(FROM % "aborts")
+    job.once()
+    assert table(job) == collections.Counter(row for part in (0, 2, 4) for row in rows(part * 100, 100))
+
+
+def test_a_broker_that_is_away_is_waited_for(job, topics, kafka):
+    topics.make("away", partitions=2)
+    topics.send("away", [message(row) for row in rows(0, 100)])
+    job.pipeline(FROM % "away")
+    job.start()
+    job.until(lambda: len(table(job)) == 100, "the first rows are read")
+    kafka.kill()
+    job.until(lambda: "trying again" in job.said(), "it says that nobody answers")
+    kafka.start()
+    topics.send("away", [message(row) for row in rows(100, 100)])
+    job.until(lambda: len(table(job)) == 200, "reading goes on")
+    assert "is there again" in job.end()
+    assert table(job) == collections.Counter(rows(0, 200))
+
+
+def test_a_table_and_a_topic_survive_killing(job, topics, kafka):
+    """Files into a topic and out of it into a table, in one process: it and the broker die in turns."""
+    topics.make("killed", partitions=3)
+    into, out = INTO % "killed", (FROM % "killed")
+    source = next(line for line in out.splitlines() if line.startswith("  rows:"))
+    sink = next(line for line in out.splitlines() if line.startswith("  table:"))
+    both = into.replace("sinks:", f"{source}\nsinks:") + sink + "\nretry: { for: 10m }\n"
+    job.pipeline(both)
+    draw = random.Random(7)
+    sent = 0
+    for turn in range(8):
+        for _ in range(3):
+            drop(job, f"f{sent}.csv", rows(sent, 2000))
+            sent += 2000
+        job.start()
+        try:
+            job.process.wait(draw.uniform(0.3, 2.5))
+            raise AssertionError(job.said())
+        except subprocess.TimeoutExpired:
+            pass
+        if turn % 3 == 2:
+            kafka.kill()
+            kafka.start()
+        job.kill()
+    said = job.once()
+    assert counted(topics.read("killed")) == collections.Counter(rows(0, sent)), said
+    assert table(job) == collections.Counter(rows(0, sent)), said
+    assert "nothing new" in job.once()
