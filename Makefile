@@ -20,6 +20,7 @@ deps: ## Install missing system packages, fetch Arrow and DuckDB into the cache
 	@scripts/system_packages build
 	scripts/fetch arrow > /dev/null
 	scripts/fetch duckdb > /dev/null
+	scripts/fetch web > /dev/null
 
 build: deps ## Build build/release/trommel
 	@scripts/build release $(TARGET)

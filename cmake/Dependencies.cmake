@@ -56,6 +56,9 @@ trommel_fetch(duckdb TROMMEL_DUCKDB_ROOT)
 trommel_imported(deps_duckdb "${TROMMEL_DUCKDB_ROOT}/libduckdb.so" "${TROMMEL_DUCKDB_ROOT}/include")
 add_library(deps::duckdb ALIAS deps_duckdb)
 
+# Pages in the browser, which the binary carries.
+trommel_fetch(web TROMMEL_WEB_ROOT)
+
 foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash
     curl=libcurl rdkafka=rdkafka)
   string(REPLACE "=" ";" pair "${pair}")

@@ -52,6 +52,13 @@ function(trommel_folder name)
   endif()
 endfunction()
 
+# A source file of a folder takes in files of the folder that `root` names, at compile time.
+function(trommel_embed name file root)
+  file(GLOB embedded "${${root}}/*")
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/${name}/${file}" PROPERTIES
+    COMPILE_DEFINITIONS "${root}=\"${${root}}\"" OBJECT_DEPENDS "${embedded}")
+endfunction()
+
 # The binary: src/main.cc, src/components.cc and every folder declared so far.
 function(trommel_program)
   if(TROMMEL_ONLY)

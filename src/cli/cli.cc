@@ -137,6 +137,7 @@ int run_command(int argc, char** argv, const Components& components, const std::
   add_lint(app, session, action);
   add_plan(app, session, action);
   add_run(app, session, action);
+  add_serve(app, session, action);
   add_status(app, session, action);
   add_rejects(app, session, action);
   add_export(app, session, action);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/verb.h"
+#include "endpoints/serving.h"
 #include "schedule/outside.h"
 
 namespace trommel::cli {
@@ -171,6 +172,25 @@ int export_as(Session& session, const Options& options,
   return of ? write(session, *of, options) : session.fail(of.error());
 }
 
+// ---- OpenAPI -----------------------------------------------------------------------------------------------------
+
+int openapi(Session& session, const Options& options) {
+  session.set_variables(options.variables);
+  Problems problems;
+  const Pipeline pipeline = session.load(options.file, problems);
+  if (!problems.empty()) return session.fail(problems);
+  const auto plan = make_plan(pipeline, session.components, session.env, problems);
+  if (!problems.empty()) return session.fail(problems);
+  if (!plan) return session.fail(plan.error());
+  const auto bound = endpoints::bind_endpoints(pipeline, *plan, session.components, session.env, problems);
+  if (!problems.empty()) return session.fail(problems);
+  if (!bound) return session.fail(bound.error());
+  const auto routes = std::make_shared<server::Routes>();
+  const auto added = routes->add(endpoints::endpoint_routes(*bound));
+  session.out(endpoints::openapi_json({pipeline.name, session.version, false}, routes->all()));
+  return done;
+}
+
 CLI::App* add_export_verb(CLI::App& parent, const std::string& name, const std::string& help,
                           const std::string& examples, Options& options) {
   CLI::App* verb = add_verb(parent, name, help, examples);
@@ -184,8 +204,9 @@ CLI::App* add_export_verb(CLI::App& parent, const std::string& name, const std::
 }  // namespace
 
 void add_export(CLI::App& app, Session& session, Action& action) {
-  CLI::App* verb = add_verb(app, "export", "A pipeline's schedule for those who keep it outside",
-                            "  trommel export systemd pipeline.yaml --to units\n  trommel export cron pipeline.yaml");
+  CLI::App* verb = add_verb(app, "export", "A pipeline's schedule or API, in the words of others",
+                            "  trommel export systemd pipeline.yaml --to units\n  trommel export cron pipeline.yaml\n"
+                            "  trommel export openapi pipeline.yaml > openapi.json");
   verb->require_subcommand(1);
   auto options = std::make_shared<Options>();
   CLI::App* units = add_export_verb(*verb, "systemd", "A service and its timer",
@@ -201,6 +222,11 @@ void add_export(CLI::App& app, Session& session, Action& action) {
                                     *options);
   lines->callback(
       [&session, &action, options] { action = [&session, options] { return export_as(session, *options, cron); }; });
+  CLI::App* api = add_verb(*verb, "openapi", "The OpenAPI 3.1 document of its endpoints",
+                           "  trommel export openapi pipeline.yaml > openapi.json");
+  api->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
+  add_variables(*api, options->variables);
+  api->callback([&session, &action, options] { action = [&session, options] { return openapi(session, *options); }; });
 }
 
 }  // namespace trommel::cli

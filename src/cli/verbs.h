@@ -24,6 +24,7 @@ void add_profile(CLI::App& app, Session& session, Action& action);
 void add_query(CLI::App& app, Session& session, Action& action);
 void add_rejects(CLI::App& app, Session& session, Action& action);
 void add_run(CLI::App& app, Session& session, Action& action);
+void add_serve(CLI::App& app, Session& session, Action& action);
 void add_status(CLI::App& app, Session& session, Action& action);
 void add_version(CLI::App& app, Session& session, Action& action);
 

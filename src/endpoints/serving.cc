@@ -1,0 +1,41 @@
+#include "endpoints/serving.h"
+
+#include <set>
+
+#include "endpoints/answer.h"
+#include "endpoints/pages.h"
+
+namespace trommel::endpoints {
+
+std::vector<server::Route> endpoint_routes(const std::vector<BoundEndpoint>& endpoints) {
+  std::vector<server::Route> routes;
+  for (const BoundEndpoint& endpoint : endpoints) {
+    const auto shared = std::make_shared<const BoundEndpoint>(endpoint);
+    routes.push_back({.method = "GET",
+                      .path = endpoint.settings.path,
+                      .scope = "query",
+                      .operation = operation_json(endpoint),
+                      .handle = [shared](const server::Request& request) { return answer(*shared, request); }});
+  }
+  return routes;
+}
+
+Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& endpoints, const ApiInfo& info,
+                                           const std::shared_ptr<server::Routes>& routes) {
+  std::set<QueryStore*> opened;
+  for (const BoundEndpoint& endpoint : endpoints) {
+    if (opened.insert(endpoint.store.get()).second) TRY(endpoint.store->open());
+  }
+  auto all = endpoint_routes(endpoints);
+  for (auto& route : page_routes(info.title)) all.push_back(std::move(route));
+  const std::weak_ptr<server::Routes> known = routes;  // the routes hold this one
+  all.push_back({.method = "GET", .path = "/openapi.json", .handle = [known, info](const server::Request&) {
+                   const auto there = known.lock();
+                   return server::json_response(
+                       200,
+                       openapi_json(info, there ? there->all() : std::vector<std::shared_ptr<const server::Route>>()));
+                 }});
+  return routes->add(std::move(all));
+}
+
+}  // namespace trommel::endpoints
