@@ -223,13 +223,16 @@ const arrow::Array& storage(const arrow::Array& column) {
 }  // namespace
 
 Result<RowDigester> RowDigester::of(const arrow::Schema& schema, std::vector<int> columns) {
+  std::string compares;
   for (const int column : columns) {
     const auto& field = schema.field(column);
-    if (comparable(*field->type())) continue;
-    return config_error("", fmt::format("column `{}` is {}, and values of that type cannot be compared", field->name(),
-                                        type_name(*field->type())));
+    const std::string type = type_name(*field->type());
+    if (!comparable(*field->type()))
+      return config_error(
+          "", fmt::format("column `{}` is {}, and values of that type cannot be compared", field->name(), type));
+    compares += fmt::format("{}{} {}", compares.empty() ? "" : ", ", field->name(), type);
   }
-  return RowDigester(std::move(columns));
+  return RowDigester(std::move(columns), std::move(compares));
 }
 
 Result<RowDigester> RowDigester::of(const arrow::Schema& schema) {

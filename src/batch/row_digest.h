@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "batch/batch.h"
@@ -27,14 +28,19 @@ class RowDigester {
   static Result<RowDigester> of(const arrow::Schema& schema, std::vector<int> columns);
   static Result<RowDigester> of(const arrow::Schema& schema);  ///< whole rows
 
+  /// The columns that make rows equal, in words.
+  const std::string& compares() const { return compares_; }
+
   /// One digest a row; what `digests` held is gone.
   void digest(const arrow::RecordBatch& rows, std::vector<Digest>& digests);
 
  private:
-  explicit RowDigester(std::vector<int> columns) : columns_(std::move(columns)) {}
+  RowDigester(std::vector<int> columns, std::string compares)
+      : columns_(std::move(columns)), compares_(std::move(compares)) {}
   void digest_some(const arrow::RecordBatch& rows, int64_t first, int64_t count, Digest* digests);
 
   std::vector<int> columns_;
+  std::string compares_;
   std::vector<uint8_t> written_;           // rows of a piece, one after the other
   std::vector<size_t> begins_, at_;        // of each row in it
   std::vector<std::vector<uint8_t>> odd_;  // by column: values of nested types, written apart

@@ -13,7 +13,7 @@ struct Options {
   int64_t lanes = 0, batch_rows = 0;
   std::optional<uint64_t> stepped;
   std::string from, to;
-  bool no_provenance = false;
+  bool no_provenance = false, reset = false, beside = false;
   RunningOptions running;
 };
 
@@ -56,7 +56,9 @@ int run(Session& session, Options& options) {
   const auto days = days_of(options);
   if (!days) return session.wrong("--to " + options.to + " lies before --from " + options.from);
   pipeline.settings.days = *days;
-  options.running.once = options.running.once || days->has_value();
+  if (options.beside && !options.reset) return session.wrong("--beside says how to --reset");
+  if (options.reset) pipeline.settings.reset = {options.beside};
+  options.running.once = options.running.once || days->has_value() || (options.reset && pipeline.settings.schedule);
   if (!options.memory.empty()) pipeline.settings.memory_bytes = parse_byte_size(options.memory)->bytes;
   if (!options.max_rejects.empty()) {
     const auto budget = parse_reject_budget(options.max_rejects);
@@ -110,6 +112,11 @@ void add_run(CLI::App& app, Session& session, Action& action) {
   verb->add_option("--to", options->to, "A backfill: files of days up to this one, and of it")
       ->check(day_option)
       ->type_name("DAY");
+  verb->add_flag("--reset", options->reset,
+                 "Start anew: read everything again, in place of what earlier runs wrote; what they kept in the state "
+                 "folder is put aside there");
+  verb->add_flag("--beside", options->beside,
+                 "With --reset: rows that earlier runs wrote stay, beside those that are read again");
   verb->add_flag("-q,--quiet", options->running.quiet, "Warnings and errors only");
   add_variables(*verb, options->variables);
   // What the tests vary to see that it changes nothing; an empty group is not shown in the help.

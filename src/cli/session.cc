@@ -84,9 +84,10 @@ int Session::fail(const Problems& problems) {
     err.print(fmt::format("{}{}{}{}", err.terminal().paint(place, Colour::bold), place.empty() ? "" : ": ",
                           problem.what, hint));
   }
-  err.print(fmt::format("{} {}", err.terminal().paint("error:", Colour::red),
-                        sorted.size() == 1 ? "1 mistake" : fmt::format("{} mistakes", sorted.size())));
-  return wrong_config;
+  const char* what = problems.only_outside() ? "problem" : "mistake";
+  err.print(fmt::format("{} {} {}{}", err.terminal().paint("error:", Colour::red), sorted.size(), what,
+                        sorted.size() == 1 ? "" : "s"));
+  return problems.only_outside() ? refused : wrong_config;
 }
 
 std::optional<Error> Session::missing_data(const Pipeline& pipeline) {

@@ -47,7 +47,7 @@ struct ReferenceTable {
 struct InputInfo {
   std::string name;  ///< of the node that the rows come from
   Schema schema;
-  bool endless = false;         ///< it never ends by itself: a watched folder, a topic
+  bool endless = false;  ///< it never ends by itself (a watched folder, a topic), or is published by epochs as if
   bool keeps_positions = true;  ///< its rows know their split, and their position in it
   Growth growth = {};           ///< of the sources that its rows come from, what all allow
 };
@@ -73,7 +73,8 @@ struct BindContext {
   bool provenance = true;  ///< false: positions end at the source (a measurement); SQL need not carry them
   /// A backfill: sources give inputs of these days alone, and cannot be bound where they do not know their inputs' day.
   std::optional<schedule::Days> days;
-  Epoch epoch_hint = 1;  ///< the epoch that the next run would close, for names shown by `plan`
+  bool as_you_go = false;  ///< rows are published before the last one is seen: types are not widened afterwards
+  Epoch epoch_hint = 1;    ///< the epoch that the next run would close, for names shown by `plan`
 };
 
 struct SourceKind {

@@ -46,6 +46,8 @@ struct BoundTransform {
   bool keeps_positions = true;  ///< false: provenance ends here, and `plan` says so
   bool judges_whole =
       false;  ///< `end` may fail because of all rows together: it needs an end, and nothing published before
+  /// By what it remembers rows from epoch to epoch, in words. What was remembered by others means nothing to it.
+  std::string remembers_by;
   std::vector<std::string> notes;
   std::function<Result<std::unique_ptr<Transform>>()> make;
 };

@@ -107,7 +107,7 @@ const Spec<LogText>& LogText::spec() {
 
 const Spec<CommitText>& CommitText::spec() {
   static const auto spec =
-      Spec<CommitText>("commit", "When a run without end publishes what it has read: at the end of each epoch")
+      Spec<CommitText>("commit", "When a run that goes by epochs publishes what it has read: at the end of each")
           .field("every", &CommitText::every, "an epoch begins at least this long after the one before it",
                  {.example = "10s"})
           .field("rows", &CommitText::rows, "an epoch ends once it has read so many rows", {.example = "100_000"})
@@ -194,8 +194,12 @@ const Spec<PipelineText>& PipelineText::spec() {
           .field("max_rejects", &PipelineText::max_rejects, "how many rows may be rejected before nothing is published",
                  {.example = "0.1%"})
           .field("ordered", &PipelineText::ordered, "keep the order of rows across files too, with one lane")
+          .field(
+              "publish", &PipelineText::publish,
+              "when a run that has an end publishes: at_end all of it or nothing, as_you_go what each epoch has read; "
+              "a crash then costs an epoch only")
           .field("commit", &PipelineText::commit,
-                 "when an endless run (a watched folder) closes an epoch and publishes it",
+                 "when a run without end (a watched folder), or one that publishes as it goes, closes an epoch",
                  {.example = "{ every: 10s }"})
           .field("schedule", &PipelineText::schedule,
                  "when `run` runs it: a cron text or a map; left out, once when it is started",

@@ -57,6 +57,11 @@ struct EnumNames<LogFormat> {
       {"plain", LogFormat::plain}, {"key_value", LogFormat::key_value}, {"json", LogFormat::json}};
 };
 
+template <>
+struct EnumNames<Publish> {
+  static constexpr EnumName<Publish> list[] = {{"at_end", Publish::at_end}, {"as_you_go", Publish::as_you_go}};
+};
+
 struct LogText {
   std::optional<Path> file;
   LogFormat format = LogFormat::plain;
@@ -96,6 +101,7 @@ struct PipelineText {
   std::optional<int64_t> lanes;
   RejectBudget max_rejects;
   bool ordered = false;
+  Publish publish = Publish::at_end;
   CommitText commit;
   std::optional<ScheduleText> schedule;
   RejectLogText rejects;

@@ -87,6 +87,7 @@ class Loader {
     settings.lanes = text.lanes.value_or(0);
     settings.max_rejects = text.max_rejects;
     settings.ordered = text.ordered;
+    settings.publish = text.publish;
     settings.commit = {text.commit.every.us, text.commit.rows, text.commit.bytes.bytes};
     if (text.schedule) {
       Problems told;  // by the Spec's own check

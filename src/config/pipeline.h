@@ -84,11 +84,18 @@ struct SpoolSettings {
   int64_t max_bytes = 10'000'000'000;  ///< nothing more is read while it holds so much
 };
 
+/// `publish:`. When a run that has an end publishes.
+enum class Publish {
+  at_end,     ///< all of it, or nothing
+  as_you_go,  ///< epoch by epoch, as `commit:` says
+};
+
 struct PipelineSettings {
   int64_t memory_bytes = 0;  ///< 0: a share of the machine
   int64_t lanes = 0;         ///< 0: as many as cores
   RejectBudget max_rejects;
   bool ordered = false;
+  Publish publish = Publish::at_end;
   CommitSettings commit;
   std::optional<ScheduleSettings> schedule;
   RejectLogSettings rejects;
@@ -99,6 +106,12 @@ struct PipelineSettings {
 
   /// Not in the file: a backfill. Inputs of these days alone, whether they were taken before or not.
   std::optional<schedule::Days> days;
+  /// Not in the file: everything is read anew, as if it never was. Rows that earlier runs wrote must be replaced by it,
+  /// or may stay beside (`beside`).
+  struct Reset {
+    bool beside = false;
+  };
+  std::optional<Reset> reset;
 
   // Not in the file: what tests vary to see that it changes nothing.
   int64_t batch_rows = 0;   ///< decoded batches are cut to this many rows; 0: as they come

@@ -86,6 +86,7 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   }
   body["state"] = Json::array();
   for (const auto& file : checkpoint.state) body["state"].push_back(to_json(file));
+  if (!checkpoint.remembers_by.empty()) body["remembers_by"] = checkpoint.remembers_by;
   body["files"] = Json::array();
   for (const auto& file : checkpoint.files) body["files"].push_back(to_json(file));
   body["segments"] = Json::array();
@@ -118,6 +119,8 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   for (const Json& input : body["open"]) out.open.push_back({split_of(input), input.value("at", Position{0})});
   for (const Json& file : body["state"])
     out.state.push_back({file.value("path", ""), file.value("size", int64_t{0}), file.value("checksum", "")});
+  if (const auto by = body.find("remembers_by"); by != body.end())
+    out.remembers_by = by->get<std::map<std::string, std::string>>();
   for (const Json& file : body["files"]) {
     out.files.push_back({file.value("sink", ""), file.value("temporary", ""), file.value("final", ""),
                          file.value("size", int64_t{0}), file.value("rows", int64_t{0}), file.value("checksum", "")});

@@ -39,10 +39,11 @@ struct OpenInput {
 struct Checkpoint {
   std::string pipeline;
   Epoch epoch = 0;
-  std::vector<TakenInput> taken;    ///< inputs that end with this epoch
-  std::vector<OpenInput> open;      ///< and those that do not
-  std::vector<StateFile> state;     ///< what transforms remember
-  std::vector<PreparedFile> files;  ///< those of the reject log too (sink `rejects`)
+  std::vector<TakenInput> taken;                    ///< inputs that end with this epoch
+  std::vector<OpenInput> open;                      ///< and those that do not
+  std::vector<StateFile> state;                     ///< what transforms remember
+  std::map<std::string, std::string> remembers_by;  ///< and by what, by transform
+  std::vector<PreparedFile> files;                  ///< those of the reject log too (sink `rejects`)
   std::vector<SealedSegment> segments;
   int64_t rows_read = 0, rows_rejected = 0;
   Life life;  ///< the sum of all epochs up to this one

@@ -19,9 +19,10 @@ constexpr int64_t kMB = 1 << 20;
 /// An Error of the outside as a problem at the part that met it, so that all parts are looked at before the run is
 /// given up.
 void add_problem(Problems& problems, const Part& part, const Error& error) {
-  problems.add(part.place,
-               fmt::format("`{}`: {}{}", part.name, error.where.empty() ? "" : error.where + ": ", error.what),
-               error.hint);
+  const std::string what =
+      fmt::format("`{}`: {}{}", part.name, error.where.empty() ? "" : error.where + ": ", error.what);
+  if (error.domain == Error::Domain::external) return problems.add_outside(part.place, what, error.hint);
+  problems.add(part.place, what, error.hint);
 }
 
 /// The stores that views or endpoints are of, with the tables that the plan's sinks write to.
@@ -77,6 +78,7 @@ class Planner {
     context_.lanes = plan_.lanes;
     context_.epoch_hint = epoch;
     context_.days = pipeline.settings.days;
+    context_.as_you_go = pipeline.settings.publish == Publish::as_you_go;
     context_.database = shared_database();
   }
 
@@ -93,6 +95,8 @@ class Planner {
       check_owners();
       bind_views();
       if (context_.days) check_backfill();
+      if (plan_.as_you_go) check_as_you_go();
+      if (pipeline_.settings.reset && !pipeline_.settings.reset->beside) check_reset();
     }
     if (feeds_ != nullptr && problems_.size() == before) check_feeds();
     return std::move(plan_);
@@ -153,13 +157,14 @@ class Planner {
       const size_t before = problems_.size();
       node.source = feeds_ == nullptr ? bind_part(part) : bind_stand_in(part);
       if (!node.source || problems_.size() != before) continue;
-      node.endless = node.source->endless();
-      plan_.endless = plan_.endless || node.endless;
+      plan_.endless = plan_.endless || node.source->endless();
+      node.endless = node.source->endless() || context_.as_you_go;
       node.schema = node.source->schema();
       node.notes = node.source->notes();
       node.max_rejects = part.max_rejects;
       add(std::move(node), {});
     }
+    plan_.as_you_go = context_.as_you_go && !plan_.endless;
     if (feeds_ == nullptr) return;
     for (const Feeds::Feed& feed : feeds_->feeds()) {
       PlanNode node;
@@ -267,8 +272,11 @@ class Planner {
     if (problems_.size() != before) return;
     const bool endless = std::any_of(infos.begin(), infos.end(), [](const InputInfo& info) { return info.endless; });
     if (endless && (transform->shape == Shape::whole_input || transform->judges_whole)) {
-      problems_.add(part.place, "`" + part.name + "` needs its whole input, and that has no end",
-                    "leave out `watch: true` at the source, or take rows one by one");
+      problems_.add(part.place,
+                    fmt::format("`{}` needs its whole input, and that {}", part.name,
+                                plan_.as_you_go ? "is published as it comes" : "has no end"),
+                    plan_.as_you_go ? "leave out `publish: as_you_go`, or take rows one by one"
+                                    : "leave out `watch: true` at the source, or take rows one by one");
       return;
     }
     PlanNode node = named(part, PlanNode::Kind::transform);
@@ -374,7 +382,7 @@ class Planner {
   /// A day that runs again must not be there twice, nor take the place of another.
   void check_backfill() {
     for (const Part& part : pipeline_.sources) {
-      if (plan_.nodes[place_[part.name]].endless)
+      if (plan_.nodes[place_[part.name]].source->endless())
         problems_.add(part.place, "`" + part.name + "` is watched for what is new: it has no days to go back to",
                       "leave out `watch: true`, or `--from` and `--to`");
     }
@@ -392,6 +400,27 @@ class Planner {
                           "would replace another",
                       "write the day into the names of the inputs, not into those of their folders alone");
       }
+    }
+  }
+
+  /// The rows of one epoch must not take the place of those of another.
+  void check_as_you_go() {
+    for (const Part& part : pipeline_.sinks) {
+      const BoundSink& sink = plan_.nodes[place_[part.name]].sink;
+      const bool files = sink.files && sink.if_exists == IfExists::replace && !sink.by_input;
+      if (!sink.replaces && !files) continue;
+      problems_.add(part.place, "`" + part.name + "` replaces what is there: each epoch would replace the one before",
+                    "leave out `publish: as_you_go`, or append");
+    }
+  }
+
+  /// What is read again must not be there twice.
+  void check_reset() {
+    for (const Part& part : pipeline_.sinks) {
+      const BoundSink& sink = plan_.nodes[place_[part.name]].sink;
+      if (sink.repeatable || sink.replaces) continue;
+      problems_.add(part.place, "rows that are read again would be twice in `" + part.name + "`",
+                    sink.repeatable_hint + "; or empty it, and say --beside");
     }
   }
 

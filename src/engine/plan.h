@@ -72,7 +72,8 @@ struct Plan {
   std::vector<PlanView> views;
   RejectBudget max_rejects;
   bool ordered = false;
-  bool endless = false;  ///< a source has no end: epoch follows epoch
+  bool endless = false;    ///< a source has no end: epoch follows epoch
+  bool as_you_go = false;  ///< every source has an end, and yet epoch follows epoch
   int lanes = 1;
   MemoryShares memory;
   int64_t memory_bytes = 0;  ///< the budget that the shares add up to

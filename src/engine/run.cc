@@ -10,11 +10,13 @@
 #include "batch/compute.h"
 #include "engine/attempt.h"
 #include "engine/budget.h"
+#include "engine/fits.h"
 #include "engine/inputs.h"
 #include "engine/news.h"
 #include "engine/publish.h"
 #include "engine/reject_logs.h"
 #include "engine/replay.h"
+#include "engine/reset.h"
 #include "engine/status.h"
 #include "engine/why.h"
 
@@ -60,6 +62,7 @@ class Run {
     TRY(compute_ready());  // before there are threads
     TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name), !options_.ephemeral));
     opened_ = true;
+    TRY(begin_anew());
     status().began(report_.started_us);
     TRY(publisher_.open());
     const Epoch done = publisher_.taken().last_epoch;
@@ -72,6 +75,8 @@ class Run {
     }
     inputs_.resume(saved);
     TRY(plan({}));
+    check_fits(saved, plan_, pipeline_, env_, problems_);
+    TRY(no_problems());
     TRY(publisher_.recover(plan_, saved));
     TRY(states_.sweep({states_.files()}));
     if (pipeline_.settings.days && !states_.files().empty()) {
@@ -82,16 +87,30 @@ class Run {
                           "compare within a run, or run the days under another name");
     }
     say_guesses();
+    if (options_.planned) TRY(options_.planned(plan_));
     return endless_ ? run_endless() : run_bounded();
+  }
+
+  /// A reset that was asked for, once it is known that the pipeline may be run anew; or one that a crash has cut short.
+  Result<> begin_anew() {
+    ASSIGN(const bool finished, finish_reset(env_, state_.path()));
+    if (finished) say("a reset that was cut short is finished");
+    if (!pipeline_.settings.reset) return {};
+    ASSIGN(const Plan plan, make_plan(pipeline_, components_, env_, problems_));
+    TRY(no_problems());
+    return reset_state(env_, state_.path(), pipeline_.name);
+  }
+
+  Result<> no_problems() const {
+    if (problems_.empty()) return {};
+    return config_error(pipeline_.file,
+                        fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
   }
 
   Result<> plan(const BoundSources& bound) {
     ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound, options_.replay));
-    if (!problems_.empty()) {
-      return config_error(pipeline_.file,
-                          fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
-    }
-    endless_ = plan_.endless;
+    TRY(no_problems());
+    endless_ = plan_.endless || plan_.as_you_go;
     inputs_.bind(plan_);
     return {};
   }
@@ -143,7 +162,8 @@ class Run {
     Ledger empty(plan_.nodes.size());
     report_.balance = balance_of(empty);
     report_.outcome = RunReport::Outcome::nothing_new;
-    if (!options_.once) say("waiting for input; Ctrl-C ends it cleanly");
+    const bool once = options_.once || plan_.as_you_go;
+    if (!once) say("waiting for input; Ctrl-C ends it cleanly");
     for (int64_t next_us = 0;;) {
       if (options_.stop.stop_requested()) break;
       TRY(bring_on());
@@ -153,11 +173,11 @@ class Run {
       }
       TRY(look_for_inputs());
       if (inputs_.empty()) {
-        if (options_.once && !inputs_.expects_more()) break;
+        if (once && !inputs_.expects_more()) break;
         env_.sleep_us(kNap);
         continue;
       }
-      if (!options_.once && env_.steady_us() < next_us) {
+      if (!once && env_.steady_us() < next_us) {
         env_.sleep_us(std::min(kNap, next_us - env_.steady_us()));
         continue;
       }
@@ -171,7 +191,16 @@ class Run {
     TRY(must_balance(report_.balance, true));
     if (report_.epochs > 0 || report_.recovered) report_.outcome = RunReport::Outcome::published;
     --report_.epoch;
-    report_.message = report_.epochs == 0 ? "nothing came in" : "";
+    if (!plan_.as_you_go) {
+      report_.message = report_.epochs == 0 ? "nothing came in" : "";
+    } else if (!inputs_.empty()) {
+      report_.outcome = RunReport::Outcome::stopped;
+      report_.message =
+          fmt::format("stopped as asked after {} epoch{}: what they read is published, the next run goes on",
+                      report_.epochs, report_.epochs == 1 ? "" : "s");
+    } else if (report_.epochs == 0) {
+      report_.message = "every input was taken before";
+    }
     return {};
   }
 
@@ -394,6 +423,7 @@ class Run {
     checkpoint.rows_rejected = balance.rejected();
     TRY(must_balance_for_life(balance, checkpoint.segments));
     checkpoint.life = life_;
+    checkpoint.remembers_by = remembers_by(plan_);
     if (!options_.ephemeral) {
       ASSIGN(checkpoint.state, states_.write(report_.epoch, result.changes, true));
       if (!planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));

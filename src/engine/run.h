@@ -33,6 +33,7 @@ struct RunOptions {
   bool ephemeral = false;   ///< no state is kept: nothing is remembered as taken, nothing is synced (`convert`)
   Feeds* replay = nullptr;  ///< rejects come back in place of what sources have to give
   std::stop_token stop;     ///< asks for a clean end
+  std::function<Result<>(const Plan&)> planned;  ///< told of the plan before its first epoch; an error ends the run
   std::function<void(const Progress&)> progress;
   StatusFile* status = nullptr;  ///< for `trommel status`; run_pipeline brings one
   std::function<void(const std::string&)>

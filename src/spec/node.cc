@@ -111,6 +111,15 @@ void Problems::add(const Place& place, std::string what, std::string hint) {
   problems_.push_back({place, std::move(what), std::move(hint)});
 }
 
+void Problems::add_outside(const Place& place, std::string what, std::string hint) {
+  problems_.push_back({place, std::move(what), std::move(hint), true});
+}
+
+bool Problems::only_outside() const {
+  return !problems_.empty() &&
+         std::all_of(problems_.begin(), problems_.end(), [](const Problem& problem) { return problem.outside; });
+}
+
 void Problems::add(const Problems& others) {
   problems_.insert(problems_.end(), others.problems_.begin(), others.problems_.end());
 }

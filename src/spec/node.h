@@ -52,6 +52,7 @@ struct Problem {
   Place place;
   std::string what;
   std::string hint;
+  bool outside = false;      ///< the configuration may be right: what it names is away
   std::string text() const;  ///< `file:line:col: what (hint)`
 };
 
@@ -60,8 +61,10 @@ class Problems {
  public:
   void add(const Place& place, std::string what, std::string hint = {});
   void add(const Problems& others);
+  void add_outside(const Place& place, std::string what, std::string hint = {});
   bool empty() const { return problems_.empty(); }
   size_t size() const { return problems_.size(); }
+  bool only_outside() const;            ///< there are some, and each is of the outside
   std::vector<Problem> sorted() const;  ///< by file, line, column; doubles gone
   std::string text() const;             ///< sorted, a line each
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 
 import duckdb
 import pyarrow.ipc
@@ -37,6 +38,7 @@ class Job:
     """A folder with a pipeline and its input. `files`: by stem, the rows of inputs that are taken."""
 
     arguments = ("run", "p.yaml")
+    again = None  # of the run after one that was tripped, where they differ
     name = top = source = sinks = transform = ""
     lake = "out/{source_stem}.parquet"
 
@@ -288,4 +290,47 @@ stores: {{ warehouse: "duckdb:t.duckdb" }}
         return super().belongs(path) or re.fullmatch(rf"{self.topic}/(lock|aside|readers/job\.rows\.json|\d{{20}}-\d+-[0-9a-f]{{16}}\.arrow)", path) is not None
 
 
-JOBS = {job.name: job for job in (Bounded, Watched, Pieces, Topics)}
+class AsYouGo(Job):
+    """Files that stay, published epoch by epoch by a run that has an end."""
+
+    name = "as_you_go"
+    arguments = ("run", "p.yaml", "--block-bytes", "4096")
+    top = "publish: as_you_go\ncommit: { bytes: 8kB }\nmax_rejects: 2"
+    lake = "out/"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.files = {f"f{n}": rows_of(n, 400) for n in range(1, 3)}
+
+    def fill(self):
+        for stem, rows in self.files.items():
+            (self.folder / f"in/{stem}.csv").write_text(text_of(rows, bad=1))
+            self.rejects[(f"in/{stem}.csv", len(text_of(rows)))] = 1
+
+    def belongs(self, path):
+        return super().belongs(path) or path.startswith("in/f")
+
+
+class Reset(Job):
+    """A pipeline that has run, and starts anew over the same files."""
+
+    name = "reset"
+    arguments = ("run", "p.yaml", "--reset")
+    again = ("run", "p.yaml")
+    top = "max_rejects: 4"
+
+    def pipeline(self):
+        text = super().pipeline().replace("table: appended", "table: appended, write: replace")
+        return text.replace('source_stem}.parquet"', 'source_stem}.parquet", if_exists: replace')
+
+    def fill(self):
+        for stem, rows in self.files.items():
+            (self.folder / f"in/{stem}.csv").write_text(text_of(rows, bad=1))
+            self.rejects[(f"in/{stem}.csv", len(text_of(rows)))] = 1
+        subprocess.run([TROMMEL, "run", "p.yaml", "-q"], cwd=self.folder, check=True)
+
+    def belongs(self, path):
+        return super().belongs(path) or path.startswith(("in/f", ".trommel/job/before_reset_000001/"))
+
+
+JOBS = {job.name: job for job in (Bounded, Watched, Pieces, Topics, AsYouGo, Reset)}

@@ -73,6 +73,7 @@ class FilesSource : public Source {
         spool_folder_(context.state_folder + "/input"),
         block_bytes_(context.memory.block),
         recalls_(context.recalls),
+        as_you_go_(context.as_you_go),
         drops_(config_, {&env_, folder_, name_of(context.state_folder), context.epoch_hint}),
         rows_(context.recalls ? context.recalled_schema : nullptr) {}
 
@@ -195,7 +196,7 @@ class FilesSource : public Source {
   }
 
   Schema schema() const override { return rows_; }
-  bool guessed() const override { return !contract_ && !config_.watch; }
+  bool guessed() const override { return !contract_ && !config_.watch && !as_you_go_; }
 
   Result<> widen(std::span<const Misfit> misfits) override {
     const std::lock_guard lock(mutex_);
@@ -531,7 +532,8 @@ class FilesSource : public Source {
   const std::string folder_;
   const std::string spool_folder_;
   const int64_t block_bytes_;
-  const bool recalls_;  ///< nothing is read but single records
+  const bool recalls_;    ///< nothing is read but single records
+  const bool as_you_go_;  ///< rows are published before the last is seen
   Drops drops_;
   std::mutex mutex_;  ///< lanes open splits at the same time
   std::map<std::string, std::vector<InputFile>> pipes_;

@@ -271,8 +271,11 @@ class Binder {
       key.within_us = rule.within ? rule.within->us : 0;
       if (endless_ && !rule.within)
         problems_.add(place, "on an endless input `unique` would remember for ever", "`within: 1d` says how long");
-      if (const auto digester = RowDigester::of(*checks_->schema, key.columns); !digester)
+      if (const auto digester = RowDigester::of(*checks_->schema, key.columns); digester) {
+        key.compares = digester->compares();
+      } else {
         problems_.add(place, "`unique`: " + digester.error().what);
+      }
       checks_->unique.push_back(std::move(key));
     }
   }

@@ -255,6 +255,9 @@ Result<BoundTransform> bind_check(const Node& settings, const std::vector<InputI
     bound.shape = Shape::in_order;
   }
   if (checks->remembers()) remembers(context);
+  for (const UniqueKey& key : checks->unique) {
+    if (key.within_us > 0) bound.remembers_by += (bound.remembers_by.empty() ? "" : "; ") + key.compares;
+  }
   const int64_t memory = config.memory ? config.memory->bytes : 0;
   bound.make = [checks, context, memory]() -> Result<std::unique_ptr<Transform>> {
     std::unique_ptr<SqlTester> sql;

@@ -28,6 +28,7 @@ struct UniqueKey {
   std::vector<int> columns;  ///< of the checked rows
   std::string names;         ///< for people
   int64_t within_us = 0;     ///< 0: for ever
+  std::string compares;      ///< the columns with their types
 };
 
 struct OutlierCheck {

@@ -189,6 +189,7 @@ Result<BoundTransform> bind_clean(const Node& settings, const std::vector<InputI
   if (steps->dedupe) {
     remembers(context);
     bound.shape = Shape::in_order;
+    if (steps->dedupe->saves) bound.remembers_by = steps->dedupe->digester->compares();
   }
   bound.make = [steps, context]() -> Result<std::unique_ptr<Transform>> {
     for (const Cleaned& column : steps->columns) {

@@ -246,6 +246,7 @@ Result<BoundTransform> bind_dedupe(const Node& settings, const std::vector<Input
   options.saves = config.within || inputs.at(0).endless;
   options.env = context.env;
   options.folder = context.state_folder + "/spill";
+  if (options.saves) bound.remembers_by = options.digester->compares();
   bound.make = [context, memory, options]() -> Result<std::unique_ptr<Transform>> {
     FirstRows::Options own = options;
     own.memory = memory_to_remember(context, memory);
