@@ -31,6 +31,7 @@ debug: deps ## Build build/debug without optimisation
 venv: ## Make the python environment of the tests
 	@scripts/system_packages python
 	scripts/venv venv requirements/test.txt
+	scripts/venv api-venv requirements/api.txt
 
 test: build venv ## Build, then run every test
 	@ctest --preset release

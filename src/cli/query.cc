@@ -7,6 +7,7 @@
 #include "cli/rows.h"
 #include "cli/scratch.h"
 #include "cli/verb.h"
+#include "endpoints/serving.h"
 #include "telemetry/numbers.h"
 
 namespace trommel::cli {
@@ -61,6 +62,19 @@ Result<Opened> open_file(Session& session, const Options& options, Problems& pro
   return opened;
 }
 
+/// One process at a time has the file; where it answers questions itself, it is to be asked.
+Result<> free_to_read(Session& session, const Pipeline& pipeline, const std::string& path) {
+  query::Options how;
+  how.path = path;
+  how.read_only = true;
+  auto opened = query::Database::open(how);
+  if (opened) return {};
+  Error error = std::move(opened).error();
+  const std::string address = endpoints::ServedAddress::read(session.env, pipeline.settings.state);
+  if (!address.empty()) error.hint = fmt::format("ask it over HTTP: {}/docs", address);
+  return tl::unexpected(std::move(error));
+}
+
 Result<Opened> open_pipeline(Session& session, const Options& options, Problems& problems) {
   const Pipeline pipeline = session.load(options.from, problems);
   if (!problems.empty()) return Opened{};
@@ -74,6 +88,7 @@ Result<Opened> open_pipeline(Session& session, const Options& options, Problems&
     if (!session.env.exists(path))
       return external_error(options.from, fmt::format("store `{}` is not there yet: {}", sink.store_name, path),
                             "`trommel run` makes it");
+    TRY(free_to_read(session, pipeline, path));
     TRY(opened.connection->run(
         fmt::format("ATTACH {} AS {} (READ_ONLY)", query::quote_text(path), query::quote_name(sink.store_name))));
     if (attached.empty()) TRY(opened.connection->run(fmt::format("USE {}", query::quote_name(sink.store_name))));

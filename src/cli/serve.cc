@@ -65,6 +65,8 @@ int serve(Session& session, const Options& options) {
   if (!served) return session.fail(served.error());
   const auto server = server::Server::start(session.env, *address, routes);
   if (!server) return session.fail(server.error());
+  const auto noted = endpoints::ServedAddress::write(session.env, pipeline.settings.state, (*server)->address());
+  if (!noted) return session.fail(noted.error());
   session.note("listening at " + (*server)->address());
   std::mutex mutex;
   std::condition_variable_any stopped;

@@ -7,8 +7,8 @@
 #include "endpoints/formats.h"
 #include "endpoints/request_values.h"
 #include "endpoints/statements.h"
-#include "segment/checksum.h"
 #include "fmt/format.h"
+#include "segment/checksum.h"
 
 namespace trommel::endpoints {
 namespace {

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "arrow/api.h"
-#include "segment/checksum.h"
 #include "fmt/format.h"
+#include "segment/checksum.h"
 
 namespace trommel::endpoints {
 namespace {

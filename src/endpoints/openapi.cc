@@ -122,7 +122,10 @@ Json parameter_schema(const arrow::DataType& type) {
       return {
           {"type", "string"}, {"pattern", "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"}, {"examples", {"12:00:00"}}};
     case arrow::Type::TIMESTAMP:
-      return {{"anyOf", {{{"type", "string"}, {"format", "date"}}, {{"type", "string"}, {"format", "date-time"}}}},
+      // Zones of the earth: RFC 3339 would have up to 23:59.
+      return {{"anyOf",
+               {{{"type", "string"}, {"format", "date"}},
+                {{"type", "string"}, {"format", "date-time"}, {"pattern", "(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"}}}},
               {"examples", {"2026-01-31", "2026-01-31T12:00:00Z"}}};
     case arrow::Type::EXTENSION:
       return {{"type", "string"}, {"format", "uuid"}};

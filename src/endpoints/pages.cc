@@ -1,8 +1,8 @@
 #include "endpoints/pages.h"
 
 #include "endpoints/web_files.h"
-#include "segment/checksum.h"
 #include "fmt/format.h"
+#include "segment/checksum.h"
 
 namespace trommel::endpoints {
 namespace {

@@ -38,4 +38,24 @@ Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& end
   return routes->add(std::move(all));
 }
 
+namespace {
+
+std::string address_file(const std::string& state_folder) { return join_path(state_folder, "served_at"); }
+
+}  // namespace
+
+Result<std::unique_ptr<ServedAddress>> ServedAddress::write(Env& env, const std::string& state_folder,
+                                                            const std::string& address) {
+  TRY(env.make_directories(state_folder));
+  const auto path = address_file(state_folder);
+  TRY(env.write_text(path, address));
+  return std::unique_ptr<ServedAddress>(new ServedAddress(env, path));
+}
+
+ServedAddress::~ServedAddress() { (void)env_.remove(path_); }
+
+std::string ServedAddress::read(Env& env, const std::string& state_folder) {
+  return env.read_text(address_file(state_folder)).value_or("");
+}
+
 }  // namespace trommel::endpoints

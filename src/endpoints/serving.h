@@ -18,4 +18,19 @@ std::vector<server::Route> endpoint_routes(const std::vector<BoundEndpoint>& end
 Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& endpoints, const ApiInfo& info,
                                            const std::shared_ptr<server::Routes>& routes);
 
+/// Where a process serves this pipeline, for those who find the stores' files taken. Gone when it goes.
+class ServedAddress {
+ public:
+  static Result<std::unique_ptr<ServedAddress>> write(Env& env, const std::string& state_folder,
+                                                      const std::string& address);
+  ~ServedAddress();
+  /// Empty where nobody has written one. A process that was killed leaves its own behind.
+  static std::string read(Env& env, const std::string& state_folder);
+
+ private:
+  ServedAddress(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
+  Env& env_;
+  std::string path_;
+};
+
 }  // namespace trommel::endpoints
