@@ -261,22 +261,25 @@ class EngineTest : public ::testing::Test {
       return bound;
     };
     components_.transforms.push_back(even);
-    SinkKind lines{
-        &lines_, false,
-        [this](const SinkSettings&, const InputInfo&, const BindContext& context, Problems&) -> Result<BoundSink> {
-          BoundSink bound;
-          bound.files = std::make_shared<LineSink>(world_, context.folder + "/out/numbers.txt");
-          bound.if_exists = IfExists::number;
-          return bound;
-        }};
+    SinkKind lines;
+    lines.spec = &lines_;
+    lines.bind = [this](const SinkSettings&, const InputInfo&, const BindContext& context,
+                        Problems&) -> Result<BoundSink> {
+      BoundSink bound;
+      bound.files = std::make_shared<LineSink>(world_, context.folder + "/out/numbers.txt");
+      bound.if_exists = IfExists::number;
+      return bound;
+    };
     components_.sinks.push_back(lines);
-    SinkKind table{&table_, true,
-                   [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
-                     BoundSink bound;
-                     bound.store = std::make_shared<TableSink>(world_);
-                     bound.target = "table";
-                     return bound;
-                   }};
+    SinkKind table;
+    table.spec = &table_;
+    table.is_store = true;
+    table.bind = [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
+      BoundSink bound;
+      bound.store = std::make_shared<TableSink>(world_);
+      bound.target = "table";
+      return bound;
+    };
     components_.sinks.push_back(table);
     pipeline_.name = "numbers";
     pipeline_.folder = folder_;
