@@ -57,6 +57,7 @@ class Sampler {
  private:
   Result<> read(size_t node) {
     Source& source = *plan_.nodes[node].source;
+    if (source.endless()) return {};  // it takes possession of what it gives out, and a plan changes nothing
     ASSIGN(const auto splits, source.discover());
     if (splits.empty()) return {};
     ASSIGN(const auto reader, source.open(std::make_shared<const Split>(splits.front()), 0));

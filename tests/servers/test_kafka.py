@@ -166,3 +166,45 @@ def test_a_table_and_a_topic_survive_killing(job, topics, kafka):
     assert counted(topics.read("killed")) == collections.Counter(rows(0, sent)), said
     assert table(job) == collections.Counter(rows(0, sent)), said
     assert "nothing new" in job.once()
+
+
+def test_a_topic_made_anew_is_told_and_not_read(job, topics):
+    topics.make("anew", partitions=1)
+    topics.send("anew", [message(row) for row in rows(0, 10)])
+    job.pipeline(FROM % "anew")
+    job.once()
+    topics.delete("anew")
+    topics.make("anew", partitions=1)
+    topics.send("anew", [message(row) for row in rows(100, 5)])
+    job.start()
+    job.until(lambda: "it was made anew" in job.said(), "it says so")
+    job.end()
+    assert table(job) == collections.Counter(rows(0, 10))
+
+
+def test_messages_removed_before_they_were_read_are_counted(job, topics):
+    from confluent_kafka import TopicPartition
+
+    topics.make("removed", partitions=1)
+    topics.send("removed", [message(row) for row in rows(0, 10)])
+    job.pipeline(FROM % "removed")
+    job.once()
+    topics.send("removed", [message(row) for row in rows(10, 20)])
+    topics.wait(topics.admin.delete_records([TopicPartition("removed", 0, 15)]))
+    assert "5 messages from offset 10 on were removed before they were read" in job.once()
+    assert table(job) == collections.Counter(rows(0, 10) + rows(15, 15))
+
+
+def test_partitions_by_column_and_without_transactions(job, topics):
+    topics.make("plain", partitions=4)
+    job.pipeline((INTO % "plain").replace("headers: { who: name }", "guarantee: at_least_once, partition: id, compression: lz4")
+                 + "retry: { for: 1s }\n")
+    drop(job, "a.csv", [(i % 4, f"n{i}") for i in range(400)])
+    job.once()
+    found = topics.read("plain")
+    assert len(found) == 400
+    assert all(json.loads(one.value())["id"] == one.partition() for one in found)
+    assert "nothing new" in job.once()
+    # A partition that is not there refuses the epoch; its rows are kept.
+    drop(job, "b.csv", [(9, "nowhere")])
+    assert "the rows are kept" in job.once(code=1)

@@ -182,15 +182,15 @@ class BrokerPartitions final : public Partitions {
   }
 
   Result<std::unique_ptr<MessageStream>> open(const Partition& partition, int64_t from, int64_t to) override {
-    TRY(connect());
+    TRY(connect_fetcher());
     auto& flow = flows_[partition];
     if (!flow) {
       flow = std::make_unique<Flow>();
-      flow->topic.reset(rd_kafka_topic_new(client_->get(), partition.topic.c_str(), nullptr));
+      flow->topic.reset(rd_kafka_topic_new(fetcher_->get(), partition.topic.c_str(), nullptr));
       flow->number = partition.number;
-      if (!flow->topic) return client_->error("reading " + partition.name(), rd_kafka_last_error());
+      if (!flow->topic) return fetcher_->error("reading " + partition.name(), rd_kafka_last_error());
     }
-    return std::make_unique<BrokerStream>(env_, *client_, *flow, partition.name(), from, to);
+    return std::make_unique<BrokerStream>(env_, *fetcher_, *flow, partition.name(), from, to);
   }
 
   /// For those who watch the group: nothing rests on it, so nobody waits for it.
@@ -205,19 +205,30 @@ class BrokerPartitions final : public Partitions {
   std::vector<std::string> news() override { return std::exchange(news_, {}); }
 
  private:
+  /// Asks and tells; fetches nothing.
   Result<> connect() {
     if (client_) return {};
-    const auto kilobytes = std::clamp<int64_t>(memory_ / 4 / 1024, 1024, 64 << 10);
-    ASSIGN(client_, Client::make(RD_KAFKA_CONSUMER, config_,
-                                 {{"queued.max.messages.kbytes", fmt::to_string(kilobytes)},
-                                  {"isolation.level", "read_committed"},
-                                  {"fetch.wait.max.ms", "50"}},
-                                 {{"group.id", group_},
-                                  {"enable.auto.commit", "false"},
-                                  {"enable.auto.offset.store", "false"},
-                                  {"auto.offset.reset", "error"},
-                                  {"enable.partition.eof", "true"}}));
+    ASSIGN(client_, make({}));
     return {};
+  }
+
+  /// What it fetches in advance counts for each partition by itself: there may be twice as many later.
+  Result<> connect_fetcher() {
+    if (fetcher_) return {};
+    const auto share = memory_ / 4 / (2 * static_cast<int64_t>(std::max<size_t>(partitions_.size(), 1)));
+    const auto kilobytes = std::clamp<int64_t>(share / 1024, 64, 16 << 10);
+    ASSIGN(fetcher_, make({{"queued.max.messages.kbytes", fmt::to_string(kilobytes)}, {"fetch.wait.max.ms", "50"}}));
+    return {};
+  }
+
+  Result<std::unique_ptr<Client>> make(Properties defaults) const {
+    defaults.emplace_back("isolation.level", "read_committed");
+    return Client::make(RD_KAFKA_CONSUMER, config_, defaults,
+                        {{"group.id", group_},
+                         {"enable.auto.commit", "false"},
+                         {"enable.auto.offset.store", "false"},
+                         {"auto.offset.reset", "error"},
+                         {"enable.partition.eof", "true"}});
   }
 
   Result<std::vector<Range>> look_now(int64_t now) {
@@ -297,7 +308,7 @@ class BrokerPartitions final : public Partitions {
   const std::string group_;
   const int64_t memory_;
   std::vector<std::regex> patterns_;
-  std::unique_ptr<Client> client_;
+  std::unique_ptr<Client> client_, fetcher_;
   std::map<Partition, std::unique_ptr<Flow>> flows_;
   std::map<Partition, int64_t> partitions_;  ///< with the offset of the oldest message
   std::vector<Range> ranges_;                ///< as seen last

@@ -13,6 +13,7 @@ namespace trommel::kafka {
 namespace {
 
 constexpr int answer_ms = 30'000;
+constexpr int begin_ms = 10'000;  // the engine tries again
 constexpr int64_t us_a_ms = 1000;
 
 const char* compression_name(Compression compression) {
@@ -77,7 +78,7 @@ class BrokerSink final : public StoreSink {
                                         {"queue.buffering.max.kbytes", "131072"}},
                                        fixed));
     if (transactional())
-      TRY(done(*producer, "beginning as " + writer_, rd_kafka_init_transactions(producer->get(), answer_ms)));
+      TRY(done(*producer, "beginning as " + writer_, rd_kafka_init_transactions(producer->get(), begin_ms)));
     TRY(read_stored());
     producer_ = std::move(producer);
     return {};
