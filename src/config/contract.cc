@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "config/avro_contract.h"
 #include "config/pipeline.h"
 #include "config/yaml_text.h"
 
@@ -304,13 +305,15 @@ std::optional<Contract> load_contract(Env& env, const std::string& folder, const
   std::optional<Contract> contract;
   if (!node.is_scalar()) {
     contract = parse_contract(node, found);
-  } else if (!node.scalar.ends_with(".yaml") && !node.scalar.ends_with(".yml")) {
-    found.add(node.place, "a contract is read from .yaml or .yml, not from `" + node.shown() + "`");
+  } else if (!node.scalar.ends_with(".yaml") && !node.scalar.ends_with(".yml") && !node.scalar.ends_with(".avsc")) {
+    found.add(node.place, "a contract is read from .yaml, .yml or .avsc, not from `" + node.shown() + "`");
   } else {
     const std::string path = join_path(folder, node.scalar);
     if (file != nullptr) *file = path;
     if (auto text = env.read_text(path); !text) {
       found.add(node.place, "contract `" + node.shown() + "` cannot be read: " + text.error().what, text.error().hint);
+    } else if (path.ends_with(".avsc")) {
+      contract = parse_avro_contract(*text, path, found);
     } else {
       const Node root = parse_yaml(*text, path, variables, found);
       if (found.empty()) contract = parse_contract(root, found);

@@ -1,8 +1,9 @@
 // Contract: the columns that rows must have. Read from YAML: the long form, the short form `column: VARCHAR(10)`, and
-// the list form `table: [ {name: school, type: VARCHAR(10)}, ... ]`.
+// the list form `table: [ {name: school, type: VARCHAR(10)}, ... ]`; or from an Avro schema, an .avsc file.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "batch/types.h"
 #include "spec/node.h"
 #include "spec/spec.h"
+
+namespace trommel::avro {
+struct SchemaNode;
+}
 
 namespace trommel {
 
@@ -52,6 +57,7 @@ struct Contract {
   MissingColumns missing = MissingColumns::fail;
   ReorderedColumns reordered = ReorderedColumns::allow;
   Place place;
+  std::shared_ptr<const avro::SchemaNode> avro;  ///< of an .avsc file, the record that it is
 
   const ContractColumn* find(std::string_view column) const;  ///< names match ignoring case and punctuation
 };

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "config/avro_contract.h"
 #include "config/pipeline.h"
 #include "config/yaml_text.h"
 
@@ -105,6 +106,26 @@ TEST(Contract, TextReadsBack) {
   EXPECT_EQ(after.columns[1].doc, "it's # the ${code}");
   EXPECT_EQ(after.columns[1].rules.max_length, 3);
   EXPECT_EQ(after.columns[6].name, "1");
+}
+
+TEST(Contract, AnAvroSchemaIsOne) {
+  Problems problems;
+  const Contract contract = parse_avro_contract(
+      R"({"type":"record","name":"games.round","fields":[
+{"name":"id","type":"long","doc":"of the round"},
+{"name":"amount","type":["null","double"],"default":null},
+{"name":"kind","type":{"type":"enum","name":"kind","symbols":["SLOT","TABLE"]}}]})",
+      "c.avsc", problems);
+  EXPECT_EQ(problems.text(), "");
+  EXPECT_EQ(contract.name, "round");
+  EXPECT_EQ(schema_text(*contract_schema(contract)), "id: int64 not null\namount: double\nkind: string not null\n");
+  EXPECT_EQ(contract.columns[0].doc, "of the round");
+  EXPECT_EQ(contract.columns[1].place.text(), "c.avsc:3:9");
+  EXPECT_EQ(contract.columns[2].rules.allowed, (std::vector<std::string>{"SLOT", "TABLE"}));
+  EXPECT_TRUE(contract.avro);
+  // Its YAML is the same contract.
+  EXPECT_EQ(schema_text(*contract_schema(contract_of(contract_text(contract)))),
+            schema_text(*contract_schema(contract)));
 }
 
 TEST(Contract, NamesMatchIgnoringCaseAndPunctuation) {

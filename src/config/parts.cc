@@ -32,7 +32,8 @@ const Spec<SourceText>& SourceText::spec() {
               "The component's name is the key, its settings stand under it.")
           .field(
               "contract", &SourceText::contract,
-              "the columns that the rows must have: a file name, or the contract itself; rows that break it are "
+              "the columns that the rows must have: a file name (.yaml or .avsc), or the contract itself; rows that "
+              "break it are "
               "rejects",
               {.example = "students.contract.yaml", .type = "file or contract", .json_schema = contract_schema_text()})
           .field("max_rejects", &SourceText::max_rejects,

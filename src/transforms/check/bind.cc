@@ -60,6 +60,8 @@ class Binder {
     const size_t before = problems_.size();
     Node node = *settings_.find("contract");
     if (const auto* path = std::get_if<Path>(&*config.contract)) {
+      if (path->text.ends_with(".avsc"))
+        return trommel::load_contract(*context_.env, context_.folder, node, process_environment(), problems_);
       node = load_yaml(*context_.env, join_path(context_.folder, path->text), process_environment(), problems_);
       if (problems_.size() > before) return std::nullopt;
     }
