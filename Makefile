@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,12 @@ test: build venv ## Build, then run every test
 	@ctest --preset release
 
 test-servers: TARGET = trommel
-test-servers: build ## Run the tests on real servers: Kafka, fetched and started here
+test-servers: build ## Run the tests on real servers: Kafka and a schema registry, fetched and started here
 	@scripts/system_packages servers
 	scripts/venv servers-venv requirements/servers.txt
 	TROMMEL=$(CURDIR)/build/release/trommel TROMMEL_SOURCE=$(CURDIR) TROMMEL_BUILD=$(CURDIR)/build/release \
 	  $(TROMMEL_CACHE)/servers-venv/bin/python -m pytest -q -p no:cacheprovider tests/servers
+	$(MAKE) test-registry
 
 demo: TARGET = trommel
 demo: build ## Run examples/flights on real data
@@ -97,6 +98,16 @@ bench-epochs: build ## What epochs, the spool and a restart cost
 	scripts/system_packages python
 	scripts/venv bench-venv requirements/bench.txt
 	$(TROMMEL_CACHE)/bench-venv/bin/python bench/epochs.py
+
+bench-avro: build venv ## Decode and encode Avro beside fastavro (and libavro, where it is installed)
+	@scripts/build release bench_avro
+	$(TROMMEL_CACHE)/venv/bin/python bench/avro.py
+
+test-registry: build venv ## Try Avro in topics against a real schema registry
+	@folder=$$(mktemp -d)
+	trap 'tests/servers/schema_registry stop '$$folder'; rm -rf '$$folder EXIT
+	REGISTRY_URL=$$(tests/servers/schema_registry start $$folder $(or $(PORT),18081)) TROMMEL=$(CURDIR)/build/release/trommel \
+	  $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -p no:cacheprovider tests/avro/test_registry.py
 
 PREFIX ?= /usr/local
 install: TARGET = trommel

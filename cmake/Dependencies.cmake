@@ -60,7 +60,7 @@ add_library(deps::duckdb ALIAS deps_duckdb)
 trommel_fetch(web TROMMEL_WEB_ROOT)
 
 foreach(pair hwy=libhwy simdjson=simdjson re2=re2 isal=libisal zstd=libzstd lzma=liblzma lz4=liblz4 xxhash=libxxhash
-    curl=libcurl rdkafka=rdkafka)
+    curl=libcurl rdkafka=rdkafka snappy=snappy)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 package)

@@ -497,6 +497,11 @@ std::optional<size_t> DatumDecoder::add(const Program& program, Bytes bytes) {
   return std::nullopt;
 }
 
+void DatumDecoder::truncate(int64_t rows) {
+  columns_->truncate(rows);
+  rows_ = rows;
+}
+
 size_t DatumDecoder::memory() const { return columns_->memory(); }
 
 Rows DatumDecoder::finish() {

@@ -37,6 +37,8 @@ class DatumDecoder {
   const DatumRefusal& refusal() const { return refusal_; }
 
   int64_t rows() const { return rows_; }
+  /// Forgets rows from `rows` on.
+  void truncate(int64_t rows);
   /// Bytes that the columns take.
   size_t memory() const;
   /// The rows so far; none are left.

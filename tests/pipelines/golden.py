@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import duckdb
+import fastavro
 import pyarrow.parquet as pq
 
 TROMMEL = os.environ["TROMMEL"]
@@ -57,6 +58,14 @@ def parquet_text(path: Path) -> str:
     return rows_text(table.column_names, [str(field.type) + ("" if field.nullable else " not null") for field in table.schema], rows)
 
 
+def avro_text(path: Path) -> str:
+    with path.open("rb") as file:
+        reader = fastavro.reader(file)
+        fields = reader.writer_schema["fields"]
+        rows = [tuple(record[field["name"]] for field in fields) for record in reader]
+    return f"codec {reader.codec}\n" + rows_text([field["name"] for field in fields], [json.dumps(field["type"]) for field in fields], rows)
+
+
 def database_text(path: Path) -> str:
     with duckdb.connect(str(path), read_only=True) as connection:
         tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall() if not name.startswith("_trommel")]
@@ -77,6 +86,8 @@ def outputs_text(folder: Path) -> str:
             continue
         if place.suffix == ".parquet":
             text = parquet_text(path)
+        elif place.suffix == ".avro":
+            text = avro_text(path)
         elif place.suffix == ".duckdb":
             text = database_text(path)
         else:
