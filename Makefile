@@ -79,7 +79,7 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 	@scripts/build tsan $(TARGET)
 	ctest --preset tsan
 
-soak: build venv ## Run the long tests: 10 GB, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills
+soak: build venv ## Run the long tests: 10 GB, a 5 GB upload, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills
 	@scripts/build release bench_generate
 	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak tests/crash
 

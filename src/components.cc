@@ -8,6 +8,7 @@
 #include "codecs/raw/raw.h"
 #include "connectors/duckdb/duckdb.h"
 #include "connectors/files/files.h"
+#include "connectors/http/http_upload.h"
 #include "connectors/kafka/kafka.h"
 #include "transforms/check/check.h"
 #include "transforms/clean/clean.h"
@@ -19,6 +20,7 @@ namespace trommel {
 Components all_components() {
   Components all;
   all.sources.push_back(files_source({csv_format(), json_format(), parquet_format(), avro_format()}));
+  all.sources.push_back(http_upload_source({csv_format(), json_format(), parquet_format(), avro_format()}));
   all.sources.push_back(kafka_source({csv_messages(), json_messages(), raw_messages(), avro_messages()}));
   all.transforms.push_back(clean_transform());
   all.transforms.push_back(check_transform());

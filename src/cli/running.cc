@@ -6,6 +6,7 @@
 #include "cli/balance_tables.h"
 #include "cli/stopping.h"
 #include "engine/timetable.h"
+#include "service/service.h"
 #include "telemetry/numbers.h"
 #include "telemetry/progress.h"
 #include "telemetry/table.h"
@@ -112,12 +113,16 @@ class Runs {
   Runs(Session& session, const Pipeline& pipeline, const RunningOptions& options, const Stopping& stopping, Log& log)
       : session_(session), pipeline_(pipeline), options_(options), stopping_(stopping), log_(log) {}
 
-  int once() { return run(options_.once); }
+  int once() {
+    if (auto served = open_service(); !served) return session_.fail(served.error());
+    return run(options_.once);
+  }
 
   /// At each due time, until asked to stop. What a later run may find mended ends nothing.
   int on_schedule() {
     Timetable timetable = timetable_of();
     if (auto opened = timetable.open(holder()); !opened) return session_.fail(opened.error());
+    if (auto served = open_service(); !served) return session_.fail(served.error());
     int code = done;
     const auto& zone = pipeline_.settings.schedule->schedule.zone();
     const auto kept = keep_timetable(
@@ -147,9 +152,34 @@ class Runs {
   }
   std::string holder() const { return fmt::format("process {} ({})", session_.env.process().id, pipeline_.name); }
 
+  /// A server, where the pipeline needs one. Asked to end, it answers what is under way before the run ends.
+  Result<> open_service() {
+    if (!needs_service(pipeline_) || options_.once || options_.ephemeral || options_.stepped || options_.replay)
+      return {};
+    ASSIGN(service_, Service::start(session_.env, pipeline_, [this](const std::string& line) { log_.info(line); }));
+    log_.info("listening at " + service_->address());
+    ending_.emplace(stopping_.token(), [this] {
+      // Not on the thread that hears of a second wish to end.
+      drain_ = session_.env.start_thread("drain", [this](const std::stop_token&) {
+        service_->stop();
+        drained_.request_stop();
+      });
+    });
+    return {};
+  }
+
   RunOptions options_of_run(bool once, ProgressLine& progress) {
     RunOptions run;
-    run.stop = stopping_.token();
+    run.stop = service_ ? drained_.get_token() : stopping_.token();
+    if (service_) {
+      run.planned = [this](const Plan& plan) -> Result<> {
+        for (const PlanNode& node : plan.nodes) {
+          if (node.source) TRY(node.source->serve(*service_->routes()));
+        }
+        service_->set_ready(true);
+        return {};
+      };
+    }
     run.ephemeral = options_.ephemeral;
     run.once = once;
     run.replay = options_.replay;
@@ -175,6 +205,7 @@ class Runs {
     auto report =
         run_pipeline(pipeline_, session_.components, stepped_env ? *stepped_env : session_.env, options, problems);
     progress.end();
+    if (service_) service_->set_ready(false);
     if (!problems.empty()) {
       if (log_.to_file()) log_lines(log_, problems.text());
       const auto missing = problems.size() == 1 ? session_.missing_data(pipeline_) : std::nullopt;
@@ -205,6 +236,10 @@ class Runs {
   const Stopping& stopping_;
   Log& log_;
   bool stopped_ = false;  ///< the last run
+  std::unique_ptr<Service> service_;
+  std::stop_source drained_;
+  std::unique_ptr<Thread> drain_;
+  std::optional<std::stop_callback<std::function<void()>>> ending_;
 };
 
 }  // namespace

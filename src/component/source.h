@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,10 @@
 #include "component/outlet.h"
 
 namespace trommel {
+
+namespace server {
+class Routes;
+}
 
 /// Blocks to rows. Thread safe: the engine calls `decode` for many blocks of a split at once, and joins the results in
 /// order.
@@ -59,6 +64,21 @@ class Reader {
   virtual int64_t consumed() const { return -1; }
 };
 
+/// A row that was refused, for whoever brought it.
+struct BadRow {
+  int64_t line = 0;        ///< physical line, from 1; 0: its format has none
+  Position position = -1;  ///< in its split; -1: unknown
+  std::string stage, code, column, value, reason;
+};
+
+/// What became of the rows of one split.
+struct RowsOfSplit {
+  int64_t read = 0, rejected = 0;
+  std::map<std::string, int64_t> reasons;  ///< of the rejected ones, by code
+  std::map<std::string, int64_t> written;  ///< by sink; only rows that still know their split there
+  std::vector<BadRow> first;               ///< of the rejected ones, a hundred at most
+};
+
 /// What became of a split, told once nothing can be lost any more.
 struct Delivered {
   enum class How {
@@ -71,6 +91,8 @@ struct Delivered {
   bool ended = false;  ///< there are no rows behind `at`
   How how = How::taken;
   std::string why;  ///< of a refused one: what is wrong with it, on several lines, for people
+  uint64_t epoch = 0;
+  std::optional<RowsOfSplit> rows;  ///< where the source wants to know
 };
 
 /// What may be done to take rows whose columns are others than those of earlier runs.
@@ -97,6 +119,15 @@ class Source {
   virtual bool expects_more() const { return false; }
   /// True: a split with a row that is rejected anywhere is refused as a whole.
   virtual bool refuses_whole() const { return false; }
+  /// Of a source that refuses whole splits: only those that are past `max_rejects`, each judged for itself.
+  virtual bool judges_each_split() const { return false; }
+  /// True: what becomes of the rows of each split is counted, kept with its epoch, and told with `durable`. Memory
+  /// grows with the splits of an epoch.
+  virtual bool wants_rows_of_splits() const { return false; }
+  /// True: somebody waits for what `discover` gave out, so that its epoch begins at once and not after `commit: every`.
+  virtual bool urgent() const { return false; }
+  /// What it answers over HTTP. Called once, before the first epoch of a run with a server; requests come from then on.
+  virtual Result<> serve(server::Routes&) { return {}; }
   /// How long the content of what was taken is remembered, in microseconds; 0: contents do not matter.
   virtual int64_t remembers_content_us() const { return 0; }
   /// A way to read records of a split that is gone: `facts` are those of the decoder that it had.

@@ -211,6 +211,9 @@ const Spec<PipelineText>& PipelineText::spec() {
                  {.example = "{ for: 1h }"})
           .field("spool", &PipelineText::spool, "how much may wait on disk for a store that is away",
                  {.example = "{ max: 50GB }"})
+          .field("server", &PipelineText::server,
+                 "where `run` listens for HTTP; left out, 127.0.0.1:8080 where something is served",
+                 {.example = "127.0.0.1:8080", .type = "address or server"})
           .field("state", &PipelineText::state,
                  "the folder for checkpoints, rejects and spools; left out, .trommel/NAME beside the file")
           .field("log", &PipelineText::log, "a file for a line about each action, or a map; left out, standard error",
@@ -231,11 +234,11 @@ const Spec<PipelineText>& PipelineText::spec() {
 }
 
 const std::vector<const SpecInfo*>& pipeline_specs() {
-  static const std::vector<const SpecInfo*> specs = {&PipelineText::spec().info(),  &SourceText::spec().info(),
-                                                     &TransformText::spec().info(), &SinkText::spec().info(),
-                                                     &StoreText::spec().info(),     &contract_spec(),
-                                                     &ViewText::spec().info(),      &EndpointText::spec().info(),
-                                                     &LogText::spec().info(),       &ScheduleText::spec().info()};
+  static const std::vector<const SpecInfo*> specs = {
+      &PipelineText::spec().info(), &SourceText::spec().info(),   &TransformText::spec().info(),
+      &SinkText::spec().info(),     &StoreText::spec().info(),    &contract_spec(),
+      &ViewText::spec().info(),     &EndpointText::spec().info(), &LogText::spec().info(),
+      &ScheduleText::spec().info(), &ServerText::spec().info()};
   return specs;
 }
 

@@ -8,6 +8,7 @@
 #include "config/endpoints.h"
 #include "config/pipeline.h"
 #include "config/schedule.h"
+#include "config/server.h"
 #include "spec/spec.h"
 
 namespace trommel {
@@ -107,6 +108,7 @@ struct PipelineText {
   RejectLogText rejects;
   RetryText retry;
   SpoolText spool;
+  std::optional<ServerText> server;
   std::optional<Path> state;
   LogText log;
   static const Spec<PipelineText>& spec();

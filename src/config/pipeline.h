@@ -13,6 +13,7 @@
 #include "config/contract.h"
 #include "config/endpoints.h"
 #include "config/schedule.h"
+#include "config/server.h"
 #include "spec/node.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
@@ -101,6 +102,7 @@ struct PipelineSettings {
   RejectLogSettings rejects;
   RetrySettings retry;
   SpoolSettings spool;
+  std::optional<ServerSettings> server;
   std::string state;  ///< folder; default `.trommel/NAME` beside the pipeline file
   LogSettings log;
 

@@ -13,9 +13,8 @@ struct Judged {
   RejectBudget budget;
   int64_t read = 0, rejected = 0;
   bool over(bool endless) const {
-    if (budget.share < 0) return rejected > budget.rows;
-    if (endless && read < kShareFrom) return false;
-    return static_cast<double>(rejected) > budget.share * static_cast<double>(read);
+    if (budget.share >= 0 && endless && read < kShareFrom) return false;
+    return is_over(budget, read, rejected);
   }
 };
 
@@ -44,6 +43,11 @@ std::vector<Judged> judge(const Plan& plan, const Judgement& judgement) {
 }
 
 }  // namespace
+
+bool is_over(const RejectBudget& budget, int64_t read, int64_t rejected) {
+  if (budget.share < 0) return rejected > budget.rows;
+  return static_cast<double>(rejected) > budget.share * static_cast<double>(read);
+}
 
 std::string over_budget(const Plan& plan, const Judgement& judgement) {
   for (const Judged& judged : judge(plan, judgement)) {

@@ -48,6 +48,35 @@ Split split_of(const Json& in) {
   return split;
 }
 
+Json to_json(const RowsOfSplit& rows) {
+  Json out = {{"read", rows.read}, {"rejected", rows.rejected}, {"reasons", rows.reasons}, {"written", rows.written}};
+  out["first"] = Json::array();
+  for (const BadRow& row : rows.first)
+    out["first"].push_back({{"line", row.line},
+                            {"position", row.position},
+                            {"stage", row.stage},
+                            {"code", row.code},
+                            {"column", row.column},
+                            {"value", row.value},
+                            {"reason", row.reason}});
+  return out;
+}
+
+std::optional<RowsOfSplit> rows_of(const Json& input) {
+  if (!input.contains("rows")) return std::nullopt;
+  const Json& in = input.at("rows");
+  RowsOfSplit rows;
+  rows.read = in.value("read", int64_t{0});
+  rows.rejected = in.value("rejected", int64_t{0});
+  rows.reasons = in.value("reasons", rows.reasons);
+  rows.written = in.value("written", rows.written);
+  for (const Json& row : in.at("first"))
+    rows.first.push_back({row.value("line", int64_t{0}), row.value("position", Position{-1}), row.value("stage", ""),
+                          row.value("code", ""), row.value("column", ""), row.value("value", ""),
+                          row.value("reason", "")});
+  return rows;
+}
+
 Json to_json(const SealedSegment& segment) {
   return {{"sink", segment.sink},
           {"path", segment.path},
@@ -76,6 +105,7 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
     Json taken = to_json(input.split);
     if (input.how != Delivered::How::taken) taken["how"] = kHow[static_cast<size_t>(input.how)];
     if (!input.why.empty()) taken["why"] = input.why;
+    if (input.rows) taken["rows"] = to_json(*input.rows);
     body["taken"].push_back(std::move(taken));
   }
   body["open"] = Json::array();
@@ -114,7 +144,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, const std::string& pa
   for (const Json& input : body["taken"]) {
     const std::string how = input.value("how", "taken");
     const auto place = std::find(std::begin(kHow), std::end(kHow), how) - std::begin(kHow);
-    out.taken.push_back({split_of(input), static_cast<Delivered::How>(place), input.value("why", "")});
+    out.taken.push_back({split_of(input), static_cast<Delivered::How>(place), input.value("why", ""), rows_of(input)});
   }
   for (const Json& input : body["open"]) out.open.push_back({split_of(input), input.value("at", Position{0})});
   for (const Json& file : body["state"])

@@ -28,6 +28,7 @@ struct TakenInput {
   Split split;  ///< with its source
   Delivered::How how = Delivered::How::taken;
   std::string why;
+  std::optional<RowsOfSplit> rows = {};  ///< where its source wants to know
 };
 
 /// An input that was begun and goes on with the next epoch.

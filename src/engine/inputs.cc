@@ -75,6 +75,11 @@ void Inputs::skip_known_contents() {
   pending_ = std::move(left);
 }
 
+bool Inputs::urgent() const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const Input& input) { return bound_.at(input.split->source)->urgent(); });
+}
+
 bool Inputs::expects_more() const {
   return std::any_of(bound_.begin(), bound_.end(), [](const auto& entry) { return entry.second->expects_more(); });
 }
@@ -90,11 +95,17 @@ void Inputs::set_aside(const Split& split) {
   bound_.at(split.source)->release({&split, 1});
 }
 
-void Inputs::take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused) {
+void Inputs::take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused,
+                  const std::map<std::string, RefusedInput>& borne) {
   checkpoint.taken = std::exchange(skipped_, {});
   for (const auto& progress : ledger.progress()) {
     if (progress.ended) {
-      checkpoint.taken.push_back({*progress.split, Delivered::How::taken, {}});
+      const auto rejects = borne.find(split_key(*progress.split));
+      checkpoint.taken.push_back(
+          {*progress.split,
+           Delivered::How::taken,
+           {},
+           rows_of(*progress.split, ledger, rejects == borne.end() ? nullptr : &rejects->second)});
     } else {
       open_[split_key(*progress.split)] = {*progress.split, progress.at};
     }
@@ -102,8 +113,10 @@ void Inputs::take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<Refu
   std::map<std::string, std::vector<RefusedInput>> units;
   for (const RefusedInput& input : refused) units[input.split->unit_id()].push_back(input);
   for (const RefusedInput& input : refused) {
-    const std::string why = why_page(units[input.split->unit_id()], name_of(input.split->name), env_.now_us());
-    checkpoint.taken.push_back({*input.split, Delivered::How::refused, why});
+    const bool page = input.why.empty();
+    const std::string why =
+        page ? why_page(units[input.split->unit_id()], name_of(input.split->name), env_.now_us()) : input.why;
+    checkpoint.taken.push_back({*input.split, Delivered::How::refused, why, rows_of(*input.split, ledger, &input)});
   }
   std::set<std::string> gone;
   for (const TakenInput& input : checkpoint.taken) {
@@ -115,6 +128,21 @@ void Inputs::take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<Refu
   for (Input& input : pending_) {
     if (const auto open = open_.find(split_key(*input.split)); open != open_.end()) input.from = open->second.at;
   }
+}
+
+std::optional<RowsOfSplit> Inputs::rows_of(const Split& split, Ledger& ledger, const RefusedInput* rejects) const {
+  if (!bound_.at(split.source)->wants_rows_of_splits()) return std::nullopt;
+  RowsOfSplit rows;
+  rows.read = ledger.input_rows(split);
+  rows.written = ledger.written_rows(split);
+  if (rejects == nullptr) return rows;
+  rows.reasons = rejects->reasons;
+  for (const auto& [code, count] : rows.reasons) rows.rejected += count;
+  for (const Reject& reject : rejects->rejects)
+    rows.first.push_back(
+        {reject.line, reject.position, reject.stage, reject.code, reject.column, reject.value, reject.reason});
+  if (rows.read == 0) rows.read = rejects->rows;  // of one that an earlier try of the epoch refused
+  return rows;
 }
 
 void Inputs::put_away(const std::vector<Split>& finished) {

@@ -34,14 +34,17 @@ class Inputs {
 
   bool empty() const { return pending_.empty(); }
   const std::vector<Input>& pending() const { return pending_; }
+  /// Somebody waits for an input that is pending.
+  bool urgent() const;
   /// A source has something that cannot be taken yet.
   bool expects_more() const;
 
   /// Not in this epoch: left for later.
   void set_aside(const Split& split);
   /// What the epoch took and what it leaves open go into its checkpoint, the former is no longer pending.
-  /// `refused` are taken as a whole with none of their rows.
-  void take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused);
+  /// `refused` are taken as a whole with none of their rows; `borne` (by split_key) are taken for all their rejects.
+  void take(Checkpoint& checkpoint, Ledger& ledger, const std::vector<RefusedInput>& refused,
+            const std::map<std::string, RefusedInput>& borne);
   /// Inputs of epochs that are everywhere: the source may give out one of the same name again.
   void put_away(const std::vector<Split>& finished);
   /// What was claimed and will not be read by this run. An input that was begun keeps its place: its id is in the
@@ -49,6 +52,8 @@ class Inputs {
   void give_back();
 
  private:
+  std::optional<RowsOfSplit> rows_of(const Split& split, Ledger& ledger, const RefusedInput* rejects) const;
+
   Env& env_;
   const Publisher& publisher_;
   const RunOptions& options_;

@@ -73,6 +73,17 @@ class Ledger {
     return found == input_rows_.end() ? 0 : found->second;
   }
 
+  /// Rows of one input that a sink took, where its source wants to know.
+  void add_written_rows(const Split& split, const std::string& sink, int64_t rows) {
+    const std::lock_guard lock(mutex_);
+    written_rows_[split_key(split)][sink] += rows;
+  }
+  std::map<std::string, int64_t> written_rows(const Split& split) {
+    const std::lock_guard lock(mutex_);
+    const auto found = written_rows_.find(split_key(split));
+    return found == written_rows_.end() ? std::map<std::string, int64_t>() : found->second;
+  }
+
   // How far the inputs came; those that were not begun are not among them.
   struct InputProgress {
     std::shared_ptr<const Split> split;
@@ -115,6 +126,7 @@ class Ledger {
   std::vector<SourceMisfit> misfits_;
   std::vector<std::string> warnings_;
   std::map<std::string, int64_t> input_rows_;
+  std::map<std::string, std::map<std::string, int64_t>> written_rows_;  // by input and sink
   std::vector<InputProgress> progress_;
   std::vector<Fault> faults_;
 };

@@ -26,6 +26,9 @@ void Life::add(Epoch epoch, const Balance& balance, const std::vector<SealedSegm
   until = epoch;
   (replays ? replayed : read) += balance.read();
   rejected += balance.rejected();
+  for (const NodeBalance& node : balance.nodes) {
+    for (const auto& [code, rows] : node.counts.reasons) reasons[node.name][code] += rows;
+  }
   for (const SinkLine& now : balance.sinks()) {
     auto line = std::find_if(sinks.begin(), sinks.end(), [&](const Line& known) { return known.sink == now.sink; });
     if (line == sinks.end()) line = sinks.insert(line, Line{.sink = now.sink});
@@ -64,6 +67,7 @@ std::string life_text(const Life& life) {
     for (const auto& [name, count] : kCounts) one[name] = line.*count;
     out["sinks"].push_back(std::move(one));
   }
+  if (!life.reasons.empty()) out["reasons"] = life.reasons;
   return json_line(out);
 }
 
@@ -76,6 +80,7 @@ Life parse_life(std::string_view text) {
   life.read = in->value("read", int64_t{0});
   life.rejected = in->value("rejected", int64_t{0});
   life.replayed = in->value("replayed", int64_t{0});
+  if (in->contains("reasons")) in->at("reasons").get_to(life.reasons);
   for (const Json& one : in->value("sinks", Json::array())) {
     Life::Line line;
     line.sink = one.value("sink", "");

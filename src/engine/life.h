@@ -6,6 +6,7 @@
 // and then as what has become of it. What is rejected and not replayed is what `rejects list` shows.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,9 @@ struct Life {
       return read + expanded == written + rejected - replayed + filtered + deduplicated + late + combined;
     }
   };
-  Epoch since = 0, until = 0;                    ///< the epochs that it is the sum of; 0: none yet
-  int64_t read = 0, rejected = 0, replayed = 0;  ///< at all nodes
+  Epoch since = 0, until = 0;                                     ///< the epochs that it is the sum of; 0: none yet
+  int64_t read = 0, rejected = 0, replayed = 0;                   ///< at all nodes
+  std::map<std::string, std::map<std::string, int64_t>> reasons;  ///< of the rejected ones, by node and code
   std::vector<Line> sinks;
 
   /// Adds an epoch that is about to be published. What lies ready for stores counts as written.

@@ -186,6 +186,27 @@ class LaneMachine final : public Machine {
   std::vector<std::unique_ptr<Group>> groups_;  // by source
 };
 
+/// Counts what a sink takes of splits whose source wants to know what becomes of their rows.
+class SplitCounter {
+ public:
+  SplitCounter(Attempt& attempt, std::string sink) : ledger_(attempt.ledger), sink_(std::move(sink)) {
+    for (const PlanNode& node : attempt.plan.nodes) {
+      if (node.source && node.source->wants_rows_of_splits()) sources_.push_back(node.name);
+    }
+  }
+  void took(const Batch& batch) {
+    if (sources_.empty() || !batch.block || !batch.block->split) return;
+    const Split& split = *batch.block->split;
+    if (std::find(sources_.begin(), sources_.end(), split.source) != sources_.end())
+      ledger_.add_written_rows(split, sink_, batch.size());
+  }
+
+ private:
+  Ledger& ledger_;
+  const std::string sink_;
+  std::vector<std::string> sources_;
+};
+
 /// Steps through an inbox: `take` for each parcel, `close` at the barrier that ends the epoch.
 template <class Kind>
 class InboxMachine : public Kind {
@@ -265,7 +286,8 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
         attempt_(attempt),
         node_(node),
         sink_(*attempt.plan.nodes[node].sink.files),
-        files_(attempt.env, options(attempt, node)) {}
+        files_(attempt.env, options(attempt, node)),
+        splits_(attempt, attempt.plan.nodes[node].name) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
@@ -276,6 +298,7 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
       took_any_ = true;
       counts.in += delivery.batch.size();
       TRY(sink_.write(delivery.batch, files_));
+      splits_.took(delivery.batch);
     }
     attempt_.ledger.add(node_, counts);
     return {};
@@ -298,6 +321,7 @@ class FileSinkMachine final : public InboxMachine<SinkMachine> {
   const size_t node_;
   FileSink& sink_;
   TemporaryFiles files_;
+  SplitCounter splits_;
   bool took_any_ = false;
   PreparedSink prepared_;
 };
@@ -309,7 +333,8 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
         attempt_(attempt),
         node_(node),
         to_rejects_(to_rejects),
-        sink_(*attempt.plan.nodes[node].sink.store) {}
+        sink_(*attempt.plan.nodes[node].sink.store),
+        splits_(attempt, attempt.plan.nodes[node].name) {}
   std::string name() const override { return attempt_.plan.nodes[node_].name; }
   PreparedSink& prepared() override { return prepared_; }
 
@@ -341,6 +366,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
     }
     if (kept.size() == 0) return {};
     if (!writer_) TRY(open_segment_writer());
+    splits_.took(kept);
     return writer_->append(kept);
   }
   Result<> open_segment_writer() {
@@ -365,6 +391,7 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
   const size_t node_;
   Exit to_rejects_;
   StoreSink& sink_;
+  SplitCounter splits_;
   std::unique_ptr<SegmentWriter> writer_;
   LineCounter lines_;
   PreparedSink prepared_;

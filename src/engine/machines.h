@@ -37,6 +37,7 @@ struct RefusedInput {
   int64_t rows = 0;                        ///< all that it held
   std::vector<Reject> rejects;             ///< the first of those that are to blame
   std::map<std::string, int64_t> reasons;  ///< of all of them, by code
+  std::string why;                         ///< for people, where it is not for one bad row alone
 };
 
 /// What stays from one epoch of a run to the next.

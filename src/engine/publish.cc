@@ -221,11 +221,11 @@ Result<> Publisher::tell_sources(const Plan& plan, const Checkpoint& checkpoint)
     std::vector<Delivered> delivered;
     for (const TakenInput& input : checkpoint.taken) {
       if (input.split.source == node.name)
-        delivered.push_back({input.split, input.split.size, true, input.how, input.why});
+        delivered.push_back({input.split, input.split.size, true, input.how, input.why, checkpoint.epoch, input.rows});
     }
     for (const OpenInput& input : checkpoint.open) {
       if (input.split.source == node.name)
-        delivered.push_back({input.split, input.at, false, Delivered::How::taken, {}});
+        delivered.push_back({input.split, input.at, false, Delivered::How::taken, {}, checkpoint.epoch, std::nullopt});
     }
     if (!delivered.empty()) TRY(node.source->durable(delivered));
   }

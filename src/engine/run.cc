@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -177,7 +178,7 @@ class Run {
         env_.sleep_us(kNap);
         continue;
       }
-      if (!once && env_.steady_us() < next_us) {
+      if (!once && !inputs_.urgent() && env_.steady_us() < next_us) {
         env_.sleep_us(std::min(kNap, next_us - env_.steady_us()));
         continue;
       }
@@ -211,6 +212,12 @@ class Run {
     return publisher_.idle() ? must_balance(report_.balance, true) : Result<>();
   }
 
+  /// Inputs of an epoch that hold rejects, and whose source judges each for itself.
+  struct Judged {
+    const std::vector<RefusedInput>& refused;
+    const std::map<std::string, RefusedInput>& borne;  ///< by split_key
+  };
+
   // ---- one epoch -----------------------------------------------------------------------------------------------
 
   /// Reads what is pending, as far as the epoch goes, and publishes it. True: guessed types were widened, plan again.
@@ -218,6 +225,7 @@ class Run {
     std::vector<Input> inputs = inputs_.pending();
     std::vector<RefusedInput> refused;
     for (;;) {
+      std::map<std::string, RefusedInput> borne;
       Ledger ledger(plan_.nodes.size());
       for (const RefusedInput& input : refused) count_refused(input, ledger);
       const auto flow = options_.stepped ? stepped_flow(options_.seed + report_.epoch) : threaded_flow(env_);
@@ -241,13 +249,14 @@ class Run {
         TRY(widen(misfits));
         return true;
       }
+      if (result->whole) borne = bear(ledger, *result, inputs);
       if (result->whole && without_faulty(ledger, *result, inputs, refused)) {
         TRY(publisher_.sweep());
         carried_.readers.clear();
         if (!planted(Mistake::keep_state_of_a_refused_file)) carried_.transforms.forget(plan_);
         continue;
       }
-      TRY(conclude(ledger, std::move(*result), refused));
+      TRY(conclude(ledger, std::move(*result), {refused, borne}));
       return false;
     }
   }
@@ -259,6 +268,33 @@ class Run {
       return node.sink.by_input || (node.source && node.source->refuses_whole());
     });
     return {commit.rows, commit.bytes, !whole, options_.stop};
+  }
+
+  /// Inputs with rejects within the budget, of sources that have each judged for itself; they are no longer among the
+  /// faulty. By split_key.
+  std::map<std::string, RefusedInput> bear(Ledger& ledger, AttemptResult& result,
+                                           const std::vector<Input>& inputs) const {
+    std::map<std::string, RefusedInput> borne;
+    for (const Input& input : inputs) {
+      const auto faulty = result.faulty.find(split_key(*input.split));
+      if (faulty == result.faulty.end()) continue;
+      const PlanNode& node = plan_.nodes[node_of(*input.split)];
+      if (!node.source->judges_each_split()) continue;
+      const RejectBudget budget = node.max_rejects.value_or(plan_.max_rejects);
+      const int64_t rows = ledger.input_rows(*input.split);
+      int64_t rejected = 0;
+      for (const auto& [code, count] : faulty->second.reasons) rejected += count;
+      faulty->second.why =
+          fmt::format("{} of {} rows were rejected and max_rejects is {}", rejected, rows, budget.text());
+      if (!is_over(budget, rows, rejected)) borne.insert(result.faulty.extract(faulty));
+    }
+    return borne;
+  }
+
+  size_t node_of(const Split& split) const {
+    const auto node =
+        std::find_if(plan_.nodes.begin(), plan_.nodes.end(), [&](const PlanNode& n) { return n.name == split.source; });
+    return static_cast<size_t>(node - plan_.nodes.begin());
   }
 
   /// Takes inputs at fault out of this epoch: they are refused as a whole, or left for later. True: there were some,
@@ -300,8 +336,6 @@ class Run {
   }
 
   void count_refused(const RefusedInput& input, Ledger& ledger) const {
-    const auto node = std::find_if(plan_.nodes.begin(), plan_.nodes.end(),
-                                   [&](const PlanNode& n) { return n.name == input.split->source; });
     Counts counts;
     counts.read = counts.rejected = input.rows;
     int64_t left = input.rows;
@@ -310,11 +344,11 @@ class Run {
       left -= counts.reasons[code];
     }
     if (left > 0) counts.reasons["file_refused"] = left;
-    ledger.add(static_cast<size_t>(node - plan_.nodes.begin()), counts);
+    ledger.add(node_of(*input.split), counts);
   }
 
   /// Every row lies ready: judged, and published or not.
-  Result<> conclude(Ledger& ledger, AttemptResult result, const std::vector<RefusedInput>& refused) {
+  Result<> conclude(Ledger& ledger, AttemptResult result, const Judged& judged) {
     for (const std::string& warning : ledger.warnings()) warn(warning);
     Balance balance = balance_of(ledger);
     if (!endless_ || report_.first_rejects.empty()) report_.first_rejects = result.first_rejects;
@@ -327,7 +361,7 @@ class Run {
     TRY(must_balance(balance, false));
     std::string over = over_budget(plan_, {balance, result.rejects_by_source, result.first_rejects, endless_});
     if (!over.empty()) return refuse(std::move(over), std::move(balance), result);
-    return publish(ledger, balance, std::move(result), refused);
+    return publish(ledger, balance, std::move(result), judged);
   }
 
   Result<> widen(const std::vector<Ledger::SourceMisfit>& misfits) {
@@ -408,12 +442,12 @@ class Run {
 
   // ---- publishing ----------------------------------------------------------------------------------------------
 
-  Result<> publish(Ledger& ledger, const Balance& balance, AttemptResult result,
-                   const std::vector<RefusedInput>& refused) {
+  Result<> publish(Ledger& ledger, const Balance& balance, AttemptResult result, const Judged& judged) {
+    const std::vector<RefusedInput>& refused = judged.refused;
     Checkpoint checkpoint;
     checkpoint.pipeline = pipeline_.name;
     checkpoint.epoch = report_.epoch;
-    inputs_.take(checkpoint, ledger, refused);
+    inputs_.take(checkpoint, ledger, refused, judged.borne);
     report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
     report_.inputs_refused += static_cast<int64_t>(refused.size());
     checkpoint.files = std::move(result.files);

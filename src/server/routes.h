@@ -40,6 +40,7 @@ struct Route {
   std::string path;    ///< `/health`; with `below` every path that begins with it: `/jobs/`
   bool below = false;
   std::string scope = {};      ///< what a token has to allow; empty: everybody may
+  bool of_token = false;       ///< a token need not name its path: the handler looks whose it is
   std::string operation = {};  ///< in the OpenAPI document: an operation object as JSON; empty: the route is not in it
   int64_t max_body = 1 << 20;  ///< bytes; more is answered with 413
   // One of these; each is called on a thread of the handlers.

@@ -21,6 +21,7 @@ TARGETS = {
     "yaml": (["src/config/yaml.cc", "src/config/yaml_text.cc", "src/spec/node.cc", "src/base/env.cc", "src/base/error.cc", "src/base/path.cc"],
              ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
     "csv": (files_of("codecs/csv", "codecs/text"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/*/*.csv"))),
+    "multipart": (["src/connectors/http/multipart.cc", "src/server/message.cc", *files_of()], LIBRARIES, []),
     "json": (files_of("codecs/csv", "codecs/text", "codecs/json"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/cases/*/*.json*"))),
 }
 

@@ -7,10 +7,10 @@
 #include <set>
 #include <utility>
 
-#include "base/json.h"
 #include "component/columns.h"
 #include "connectors/files/dated_path.h"
 #include "connectors/files/drops.h"
+#include "connectors/files/file_formats.h"
 #include "connectors/files/files.h"
 #include "connectors/files/input_file.h"
 #include "connectors/files/source_config.h"
@@ -22,20 +22,7 @@ namespace {
 
 constexpr size_t sampled_well_max = 20;       ///< files that are sampled in full when a pipeline is bound
 constexpr size_t sampled_lightly_max = 1000;  ///< then so many by their first bytes; others when they are opened
-constexpr SampleSize light_sample = {64 << 10, 64 << 10, 2, 32 << 10};
-constexpr int content_is_clear = 80;  ///< from this certainty on the bytes decide and not the extension
 constexpr size_t notes_max = 20;
-
-std::string extension_of(const std::string& name) {
-  std::string file = name_of(name.substr(name.rfind('!') + 1));
-  for (const std::string_view packed : {".gz", ".zst", ".bz2", ".xz", ".lz4"}) {
-    if (file.ends_with(packed)) file.resize(file.size() - packed.size());
-  }
-  const size_t dot = file.rfind('.');
-  std::string extension = dot == std::string::npos ? "" : file.substr(dot + 1);
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return extension;
-}
 
 /// Tells an error while reading apart from a file that somebody changes meanwhile.
 class WatchedReader : public Reader {
@@ -59,7 +46,7 @@ class FilesSource : public Source {
  public:
   FilesSource(const std::vector<FormatKind>& formats, FilesConfig config, Node settings,
               std::optional<Contract> contract, const BindContext& context)
-      : formats_(formats),
+      : formats_(*context.env, formats, config.format, settings),
         dated_(dated_paths(config, context.folder)),
         days_(context.days),
         config_(with_globs(std::move(config))),
@@ -84,7 +71,7 @@ class FilesSource : public Source {
                    "such as in/{date:%Y-%m-%d}.csv");
       return {};
     }
-    if (config_.format && kind_named(*config_.format) == nullptr) return unknown_format(problems);
+    if (!formats_.check(problems)) return {};
     if (evolve_ && contract_) {
       const Node* node = settings_.find("evolve");
       problems.add(node ? node->place : settings_.place, "a contract says itself what a difference does",
@@ -140,15 +127,8 @@ class FilesSource : public Source {
     Known& known = found->second;
     if (known.input.broken) return tl::unexpected(*known.input.broken);
     TRY(look_late(known));
-    std::unique_ptr<InputStream> stream;
-    std::shared_ptr<RandomFile> random;
-    if (known.kind->needs_random) {
-      ASSIGN(random, open_input_at_any_place(env_, known.input));
-    } else {
-      if (known.input.pipe && !guessed()) known.input.pipe->forget();
-      ASSIGN(stream, open_input(env_, known.input, known.format->positions_are_bytes() ? at : 0));
-    }
-    ASSIGN(auto reader, known.format->open(std::move(split), std::move(stream), std::move(random), at, block_bytes_));
+    if (known.input.pipe && !known.kind->needs_random && !guessed()) known.input.pipe->forget();
+    ASSIGN(auto reader, formats_.open(*known.kind, *known.format, known.input, std::move(split), at, block_bytes_));
     return std::make_unique<WatchedReader>(env_, known.input, std::move(reader));
   }
 
@@ -187,13 +167,7 @@ class FilesSource : public Source {
     return out;
   }
 
-  Result<RecalledFormat> recall(const std::string& facts) override {
-    ASSIGN(const Json known, parse_json(facts, "what is known of the file of a reject"));
-    const std::string format = known.value("format", "");
-    const FormatKind* kind = kind_named(format);
-    if (kind == nullptr || !kind->recall) return config_error(format, "single records of it cannot be read again");
-    return kind->recall(facts, rows_, settings_for(settings_, *kind->spec), contract_);
-  }
+  Result<RecalledFormat> recall(const std::string& facts) override { return formats_.recall(facts, rows_, contract_); }
 
   Schema schema() const override { return rows_; }
   bool guessed() const override { return !contract_ && !config_.watch && !as_you_go_; }
@@ -270,30 +244,10 @@ class FilesSource : public Source {
     bool light = false;  ///< to be sampled by its first bytes only
   };
 
-  const FormatKind* kind_named(const std::string& name) const {
-    const auto found =
-        std::find_if(formats_.begin(), formats_.end(), [&](const FormatKind& kind) { return kind.name == name; });
-    return found == formats_.end() ? nullptr : &*found;
-  }
-
-  Result<> unknown_format(Problems& problems) const {
-    std::vector<std::string> names;
-    for (const FormatKind& kind : formats_) names.push_back(kind.name);
-    const std::string near = did_you_mean(*config_.format, names);
-    const Node* node = settings_.find("format");
-    problems.add(node ? node->place : settings_.place, "unknown format `" + *config_.format + "`",
-                 near.empty() ? "known here: " + joined(names, ", ") : "did you mean `" + near + "`?");
-    return {};
-  }
-
   /// A contract says which columns will come, before there is any file.
   Result<> bind_without_files(Problems& problems) {
-    std::vector<const SpecInfo*> specs;
-    for (const FormatKind& kind : formats_) {
-      if (!config_.format || *config_.format == kind.name) specs.push_back(kind.spec);
-    }
     if (settings_.is_map())
-      check_spec_keys(merged_spec(FilesConfig::spec().info(), specs), settings_, "files", problems);
+      check_spec_keys(merged_spec(FilesConfig::spec().info(), formats_.specs()), settings_, "files", problems);
     return problems.empty() ? unify() : Result<>{};
   }
 
@@ -412,49 +366,17 @@ class FilesSource : public Source {
     return out;
   }
 
-  Result<Sample> sample_of(const Known& known) const {
-    return take_sample(env_, known.input, known.light ? light_sample : SampleSize{});
-  }
-
   Result<> choose_kind(Known& known) {
     if (known.kind) return {};
-    if (config_.format) {
-      known.kind = kind_named(*config_.format);
-      return {};
-    }
-    SampleSize head = light_sample;
-    head.pieces = 0;
-    ASSIGN(const Sample sample, take_sample(env_, known.input, head));
-    const std::string extension = extension_of(sample.name);
-    int best = 0;
-    const FormatKind* by_extension = nullptr;
-    for (const FormatKind& kind : formats_) {
-      const auto& named = kind.extensions;
-      if (!by_extension && std::find(named.begin(), named.end(), extension) != named.end()) by_extension = &kind;
-      const int sure = kind.recognise(sample);
-      if (sure > best) {
-        best = sure;
-        known.kind = &kind;
-      }
-    }
-    if (best < content_is_clear && by_extension) known.kind = by_extension;
-    // An empty file of no known name has no content to go by either; a format for text reads it as no rows.
-    if (!known.kind && sample.whole && sample.pieces.front().empty()) known.kind = &formats_.front();
-    if (!known.kind)
-      return config_error(sample.name, "neither its bytes nor its name tell what it holds", "say `format:`");
+    ASSIGN(known.kind, formats_.kind_of(known.input));
     return {};
   }
 
   Result<> look(Known& known, Problems& problems) {
     if (known.format) return {};
     TRY(choose_kind(known));
-    ASSIGN(const Sample sample, sample_of(known));
-    std::shared_ptr<RandomFile> random;
-    if (known.kind->needs_random) {
-      ASSIGN(random, open_input_at_any_place(env_, known.input));
-    }
     ASSIGN(known.format,
-           known.kind->look(sample, random, settings_for(settings_, *known.kind->spec), contract_, problems));
+           formats_.look(*known.kind, known.input, known.light ? light_sample : SampleSize{}, contract_, problems));
     return {};
   }
 
@@ -520,7 +442,7 @@ class FilesSource : public Source {
     return known.format->target(rows_, map.from_column, contract_, guessed());
   }
 
-  const std::vector<FormatKind> formats_;
+  const FileFormats formats_;
   const std::vector<DatedPath> dated_;  ///< by place in `config_.path`
   const std::optional<schedule::Days> days_;
   const FilesConfig config_;

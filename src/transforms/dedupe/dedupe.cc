@@ -13,7 +13,7 @@ namespace trommel {
 
 enum class By { row };
 enum class Keep { first, last };
-enum class Scope { whole, within_file };
+enum class DuplicateScope { whole, within_file };
 
 template <>
 struct EnumNames<By> {
@@ -24,8 +24,9 @@ struct EnumNames<Keep> {
   static constexpr EnumName<Keep> list[] = {{"first", Keep::first}, {"last", Keep::last}};
 };
 template <>
-struct EnumNames<Scope> {
-  static constexpr EnumName<Scope> list[] = {{"whole", Scope::whole}, {"within_file", Scope::within_file}};
+struct EnumNames<DuplicateScope> {
+  static constexpr EnumName<DuplicateScope> list[] = {{"whole", DuplicateScope::whole},
+                                                      {"within_file", DuplicateScope::within_file}};
 };
 
 namespace {
@@ -35,7 +36,7 @@ using Texts = std::vector<std::string>;
 struct DedupeConfig {
   std::variant<By, Texts> by = By::row;
   Keep keep = Keep::first;
-  Scope scope = Scope::whole;
+  DuplicateScope scope = DuplicateScope::whole;
   std::optional<Duration> within;
   std::string time;
   std::optional<ByteSize> memory;
@@ -139,15 +140,15 @@ class Binder {
 
   void bind(const DedupeConfig& config) {
     columns(config);
-    if (config.scope == Scope::within_file && !input_.keeps_positions)
+    if (config.scope == DuplicateScope::within_file && !input_.keeps_positions)
       problem("scope", "`scope: within_file`: rows no longer know their file here", "dedupe before that step");
     if (config.keep == Keep::last && input_.endless)
       problem("keep", "`keep: last` waits for the end of its input, and this one is endless", "`keep: first`");
     if (config.within && config.keep == Keep::last) problem("within", "`within` goes with `keep: first` only");
-    if (config.within && config.scope == Scope::within_file)
+    if (config.within && config.scope == DuplicateScope::within_file)
       problem("within", "`within` goes with `scope: whole` only");
     if (config.within && config.within->us <= 0) problem("within", "`within` must be more than nothing");
-    if (!config.within && config.scope == Scope::whole && config.keep == Keep::first && input_.endless)
+    if (!config.within && config.scope == DuplicateScope::whole && config.keep == Keep::first && input_.endless)
       problem("scope", "on an endless input the rows of `scope: whole` would be remembered for ever",
               "`within: 1d` says how long, or `scope: within_file`");
     if (!config.time.empty()) time_column(config);
@@ -227,7 +228,7 @@ Result<BoundTransform> bind_dedupe(const Node& settings, const std::vector<Input
 
   remembers(context);
   const int64_t memory = config.memory ? config.memory->bytes : 0;
-  const bool within_file = config.scope == Scope::within_file;
+  const bool within_file = config.scope == DuplicateScope::within_file;
   if (config.keep == Keep::last) {
     bound.shape = Shape::whole_input;
     bound.notes.push_back("waits for its whole input: `keep: last`");

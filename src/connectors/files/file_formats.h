@@ -1,0 +1,44 @@
+// The formats that a source knows its files by: which one a file has, what is in it, and readers of it. Shared by
+// sources whose inputs are files at last: dropped, or uploaded.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "component/codec.h"
+#include "connectors/files/input_file.h"
+
+namespace trommel {
+
+inline constexpr SampleSize light_sample = {64 << 10, 64 << 10, 2, 32 << 10};
+
+class FileFormats {
+ public:
+  /// `format` as the settings say it; left out, each file tells. `settings` hold those of the formats too.
+  FileFormats(Env& env, std::vector<FormatKind> kinds, std::optional<std::string> format, Node settings)
+      : env_(env), kinds_(std::move(kinds)), format_(std::move(format)), settings_(std::move(settings)) {}
+
+  const FormatKind* named(const std::string& name) const;
+  /// Whether `format` is one; else the problem.
+  bool check(Problems& problems) const;
+  /// Of those that a file may have.
+  std::vector<const SpecInfo*> specs() const;
+
+  Result<const FormatKind*> kind_of(const InputFile& input) const;
+  Result<std::shared_ptr<FileFormat>> look(const FormatKind& kind, const InputFile& input, const SampleSize& size,
+                                           const std::optional<Contract>& contract, Problems& problems) const;
+  Result<std::unique_ptr<Reader>> open(const FormatKind& kind, FileFormat& format, const InputFile& input,
+                                       std::shared_ptr<const Split> split, Position at, int64_t block_bytes) const;
+  Result<RecalledFormat> recall(const std::string& facts, const Schema& rows,
+                                const std::optional<Contract>& contract) const;
+
+ private:
+  Env& env_;
+  const std::vector<FormatKind> kinds_;
+  const std::optional<std::string> format_;
+  const Node settings_;
+};
+
+}  // namespace trommel
