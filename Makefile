@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro test-registry clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ demo: build ## Run examples/flights on real data
 demo-students: TARGET = trommel
 demo-students: build ## Run examples/students: files are dropped while it runs
 	@examples/students/demo
+
+demo-upload: TARGET = trommel
+demo-upload: build ## Run examples/game_rounds: upload a CSV, ask the hourly aggregate over HTTP
+	@examples/game_rounds/demo
 
 reference: build ## Write docs/reference from the components' own descriptions
 	@rm -rf docs/reference

@@ -5,6 +5,7 @@
 #include "base/virtual_clock.h"
 #include "cli/balance_tables.h"
 #include "cli/stopping.h"
+#include "endpoints/serving.h"
 #include "engine/timetable.h"
 #include "service/service.h"
 #include "telemetry/numbers.h"
@@ -168,6 +169,18 @@ class Runs {
     return {};
   }
 
+  /// The endpoints as this plan has them, in place of those of a run before.
+  Result<> serve_endpoints(const Plan& plan) {
+    Problems problems;
+    ASSIGN(const auto bound, endpoints::bind_endpoints(pipeline_, plan, session_.components, session_.env, problems));
+    if (!problems.empty()) return config_error(pipeline_.file, problems.text(), "trommel lint " + pipeline_.file);
+    const auto& server = pipeline_.settings.server;
+    const endpoints::ApiInfo info{pipeline_.name, session_.version, server && !server->tokens.empty()};
+    ASSIGN(endpoints_, endpoints::serve(bound, info, service_->routes()));
+    ASSIGN(served_at_, endpoints::ServedAddress::write(session_.env, plan.state_folder, service_->address()));
+    return {};
+  }
+
   RunOptions options_of_run(bool once, ProgressLine& progress) {
     RunOptions run;
     run.stop = service_ ? drained_.get_token() : stopping_.token();
@@ -176,6 +189,7 @@ class Runs {
         for (const PlanNode& node : plan.nodes) {
           if (node.source) TRY(node.source->serve(*service_->routes()));
         }
+        TRY(serve_endpoints(plan));
         service_->set_ready(true);
         return {};
       };
@@ -237,6 +251,8 @@ class Runs {
   Log& log_;
   bool stopped_ = false;  ///< the last run
   std::unique_ptr<Service> service_;
+  server::Routes::Registration endpoints_;
+  std::unique_ptr<endpoints::ServedAddress> served_at_;
   std::stop_source drained_;
   std::unique_ptr<Thread> drain_;
   std::optional<std::stop_callback<std::function<void()>>> ending_;

@@ -42,7 +42,7 @@ std::string access_line(const server::Served& served) {
 }  // namespace
 
 bool needs_service(const Pipeline& pipeline) {
-  return pipeline.settings.server.has_value() ||
+  return pipeline.settings.server.has_value() || !pipeline.endpoints.empty() ||
          std::any_of(pipeline.sources.begin(), pipeline.sources.end(),
                      [](const Part& source) { return source.component == "http_upload"; });
 }
