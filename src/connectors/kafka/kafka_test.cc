@@ -190,7 +190,7 @@ TEST_F(EmbeddedTopics, ARunGoesOnWhereTheLastOneWasDelivered) {
   // Not delivered: the next run gives out the same, whatever came in meanwhile.
   send(2, {bets(10, 5)});
   EXPECT_EQ((*source())->discover()->front().id, splits.front().id);
-  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}};
+  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}, 0, {}};
   const auto second = *source();
   const auto again = *second->discover();
   EXPECT_EQ(again.front().facts, "15");
@@ -214,7 +214,7 @@ TEST_F(EmbeddedTopics, WhatEveryReaderHasTakenGoesAndTheRestIsWaitedFor) {
   EXPECT_THAT(refused.error().text(), HasSubstr("full"));
   send(2, {bets(10, 10)});
   EXPECT_EQ(topic().files()->size(), 2U);
-  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}};
+  const Delivered delivered{splits.front(), -1, true, Delivered::How::taken, {}, 0, {}};
   ASSERT_TRUE(reader->durable({&delivered, 1}));
   EXPECT_THAT(*topic().files(), testing::SizeIs(1));  // the first is gone
   EXPECT_EQ(topic().files()->front().first, 10);
