@@ -80,6 +80,8 @@ function(trommel_program)
   list(REMOVE_DUPLICATES rpath)
   set_target_properties(trommel PROPERTIES BUILD_WITH_INSTALL_RPATH TRUE INSTALL_RPATH "${rpath}")
   list(JOIN rpath ":" rpath)
+  # What libraries need in turn is looked for in the same folders: the newer kind of entry holds for the binary alone.
+  target_link_options(trommel PRIVATE -Wl,--disable-new-dtags)
   install(TARGETS trommel RUNTIME DESTINATION bin)
   install(FILES ${shared} DESTINATION lib/trommel)
   install(CODE "file(RPATH_CHANGE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/trommel\"

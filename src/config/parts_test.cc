@@ -17,8 +17,8 @@ TEST(PipelineSpecs, DescribeThemselvesWell) {
     for (const FieldInfo& field : info->fields)
       EXPECT_FALSE(field.doc.empty() || field.type.empty()) << info->name << "." << field.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"pipeline", "source", "transform", "sink", "store", "contract", "log",
-                                             "schedule"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"pipeline", "source", "transform", "sink", "store", "contract", "view",
+                                             "endpoint", "log", "schedule", "server"}));
 }
 
 TEST(PipelineSpecs, ExamplesAreYamlOfTheirOwnShape) {

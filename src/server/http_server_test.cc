@@ -277,13 +277,13 @@ TEST_F(HttpServer, ClosesOnABodyThatDrips) {
 }
 
 TEST_F(HttpServer, BearsABodyThatComesInBursts) {
-  options.limits.body_rate_over_us = 300'000;
+  options.limits.body_rate_over_us = 500'000;
   start();
   RawClient client(server->port());
   client.send("POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n");
   for (int i = 0; i < 4; ++i) {
     client.send(std::string(1'000, 'x'));
-    std::this_thread::sleep_for(400ms);
+    std::this_thread::sleep_for(200ms);
   }
   EXPECT_EQ(client.answer().body, "4000");
 }
