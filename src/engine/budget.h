@@ -11,7 +11,7 @@
 
 namespace trommel {
 
-/// Whether so many rejects are too many. 
+/// Whether so many rejects are too many.
 bool is_over(const RejectBudget& budget, int64_t read, int64_t rejected);
 
 /// What counts against `max_rejects`: the rows of a bounded run, or of one epoch of an endless one.

@@ -78,7 +78,9 @@ Result<> Publisher::sure_that_nothing_is_there(const Plan& plan, const StateFold
   ASSIGN(const auto temporaries, listed_temporaries(env_, state_.path()));
   if (files && temporaries.empty()) return stop("nobody knows which of its files are published");
   for (const std::string& path : temporaries) {
-    if (!env_.exists(path)) return stop(path + " may have been published");
+    const bool torn = !path.ends_with(".tmp");  // by a crash: what follows it is lost
+    if (torn || !env_.exists(path))
+      return stop((torn ? std::string("one of its files") : path) + " may have been published");
   }
   return {};
 }
