@@ -53,8 +53,8 @@ demo-students: build ## Run examples/students: files are dropped while it runs
 	@examples/students/demo
 
 demo-upload: TARGET = trommel
-demo-upload: build ## Run examples/game_rounds: upload a CSV, ask the hourly aggregate over HTTP
-	@examples/game_rounds/demo
+demo-upload: build ## Run examples/game_rounds: upload a CSV, ask the hourly aggregate over HTTP (DATA=flights: other data)
+	@examples/game_rounds/demo $(DATA)
 
 reference: build ## Write docs/reference from the components' own descriptions
 	@rm -rf docs/reference

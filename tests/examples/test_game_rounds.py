@@ -1,17 +1,18 @@
-"""Runs examples/game_rounds as people do: `demo`, whose printed `curl` lines must answer what DuckDB makes of the same file."""
+"""Runs examples/game_rounds as people do: `demo`, whose printed `curl` lines must answer what DuckDB makes of the same file; then with its other dataset."""
 import json
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
+import zipfile
 
 import duckdb
 import pytest
 
 ROOT = pathlib.Path(os.environ.get("TROMMEL_SOURCE") or pathlib.Path(__file__).parents[2])
 EXAMPLE = ROOT / "examples/game_rounds"
-FILES = ["demo", "generate", "game_round.avsc", "pipeline.yaml"]
+FILES = ["demo", "generate", "game_round.avsc", "pipeline.yaml", "flight.avsc", "flights.yaml"]
 
 
 def free_port():
@@ -20,15 +21,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def run_demo(root, *arguments):
     """The folder, and what was printed: each command with what it answered."""
-    folder = tmp_path_factory.mktemp("demo") / "examples/game_rounds"
+    folder = root / "examples/game_rounds"
     folder.mkdir(parents=True)
     for name in FILES:
         shutil.copy(EXAMPLE / name, folder)
+    (root / "scripts").symlink_to(ROOT / "scripts")
     environment = {**os.environ, "LISTEN": f"127.0.0.1:{free_port()}"}
-    done = subprocess.run([folder / "demo", "--end"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run([folder / "demo", *arguments, "--end"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
     said = {}
@@ -36,6 +37,16 @@ def demo(tmp_path_factory):
         command, _, answer = part.partition("\n")
         said[command] = answer
     return folder, said
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return run_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory):
+    return run_demo(tmp_path_factory.mktemp("flights"), "flights")
 
 
 def hourly(folder, where):
@@ -91,3 +102,33 @@ def test_every_row_is_once_in_the_table_and_in_the_view(demo):
             SELECT (SELECT count(*) FROM (FROM again EXCEPT ALL FROM kept)), (SELECT count(*) FROM (FROM kept EXCEPT ALL FROM again))
         """).fetchone()
         assert wrong == (0, 0)
+
+
+def daily(folder, where):
+    """Departures by day, airport and airline, by DuckDB alone from the zip that was uploaded."""
+    unpacked = folder / "flights.csv"
+    if not unpacked.exists():
+        with zipfile.ZipFile(folder / "input/flights.csv.zip") as archive:
+            archive.extract("flights.csv", folder)
+    return duckdb.sql(f"""
+        SELECT strftime(time_hour[:10]::DATE, '%Y-%m-%dT00:00:00Z') AS flight_day, origin, carrier, count(*), count(dep_time),
+               sum(arr_delay)::BIGINT, max(arr_delay)
+        FROM read_csv('{unpacked}', nullstr = 'NA', types = {{'time_hour': 'VARCHAR'}})
+        WHERE {where} GROUP BY ALL ORDER BY flight_day, origin, carrier
+    """).fetchall()
+
+
+def test_another_dataset_takes_an_avsc_and_sql(flights):
+    folder, said = flights
+    upload = json.loads(answer_to(said, "flights_upload"))
+    assert (upload["read"], upload["rejected"], upload["written"]) == (336_776, 0, {"staging": 336_776})
+    everything = daily(folder, "true")
+    first = json.loads(answer_to(said, "daily_flights?page_size=2"))
+    assert first["total_results"] == len(everything) and as_rows(first) == everything[:2]
+    fourth = json.loads(answer_to(said, "carrier=UA"))
+    assert as_rows(fourth) == daily(folder, "carrier = 'UA' AND origin = 'EWR' AND time_hour[:10] = '2013-07-04'") != []
+    others = daily(folder, "origin <> 'EWR'")
+    assert [tuple(line.split(",")) for line in answer_to(said, "text/csv").splitlines()[1:] if line] == [tuple(map(str, row)) for row in others[6:9]]
+    with duckdb.connect(str(folder / "flights.duckdb"), read_only=True) as store:
+        assert store.sql("SELECT count(*), count(*) FILTER (dep_time IS NULL), sum(distance) FROM flights").fetchone() == duckdb.sql(
+            f"SELECT count(*), count(*) FILTER (dep_time IS NULL), sum(distance) FROM read_csv('{folder}/flights.csv', nullstr = 'NA')").fetchone()
