@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "component/message.h"
 #include "component/outlet.h"
 #include "component/sink.h"
 #include "component/source.h"
@@ -90,6 +91,25 @@ std::vector<std::string> broken_file_sink_promises(FileSink& sink, const std::ve
 /// row-by-row transform in the same order and from the same positions, which are positions that went in); a second
 /// instance gives the same, so nothing is shared.
 std::vector<std::string> broken_transform_promises(const BoundTransform& bound, const Batch& batch);
+
+/// An epoch's rows, given from the first on. With `breaks_off` they end in an error.
+class GivenSegment : public Segment {
+ public:
+  explicit GivenSegment(std::vector<Batch> batches) : batches_(std::move(batches)) {}
+  explicit GivenSegment(const std::vector<Rows>& batches, bool breaks_off = false) : breaks_off_(breaks_off) {
+    for (const Rows& rows : batches) batches_.push_back({rows, {}, nullptr});
+  }
+  Result<bool> next(Batch& batch) override;
+  int64_t rows() const override;
+
+ private:
+  std::vector<Batch> batches_;
+  bool breaks_off_ = false;
+  size_t at_ = 0;
+};
+
+/// Messages of these bytes, side by side in one piece of memory, as a source hands them to a decoder.
+Result<DecodedMessages> decode_side_by_side(const MessageDecoder& decoder, const std::vector<std::string>& messages);
 
 /// A store that a pipeline writes epochs to, and what it should hold then.
 struct StoreTrial {

@@ -28,26 +28,6 @@ std::vector<std::string> sorted_texts(const KeepingOutlet& outlet) {
   return out;
 }
 
-/// The batches of one epoch, from the first each time.
-class Batches final : public Segment {
- public:
-  explicit Batches(const std::vector<Batch>& batches) : batches_(batches) {}
-  Result<bool> next(Batch& batch) override {
-    if (at_ == batches_.size()) return false;
-    batch = batches_[at_++];
-    return true;
-  }
-  int64_t rows() const override {
-    int64_t rows = 0;
-    for (const Batch& batch : batches_) rows += batch.size();
-    return rows;
-  }
-
- private:
-  const std::vector<Batch>& batches_;
-  size_t at_ = 0;
-};
-
 /// Gives its first batch, then fails.
 class BrokenOff final : public Segment {
  public:
@@ -58,7 +38,7 @@ class BrokenOff final : public Segment {
     batch = batches_.front();
     return true;
   }
-  int64_t rows() const override { return Batches(batches_).rows(); }
+  int64_t rows() const override { return GivenSegment(batches_).rows(); }
 
  private:
   const std::vector<Batch>& batches_;
@@ -101,17 +81,41 @@ std::vector<std::string> broken_transform_promises(const BoundTransform& bound, 
   return broken;
 }
 
+Result<bool> GivenSegment::next(Batch& batch) {
+  if (at_ == batches_.size()) return breaks_off_ ? Result<bool>(external_error("segment", "broken off")) : false;
+  batch = batches_[at_++];
+  return true;
+}
+
+int64_t GivenSegment::rows() const {
+  int64_t rows = 0;
+  for (const Batch& batch : batches_) rows += batch.size();
+  return rows;
+}
+
+Result<DecodedMessages> decode_side_by_side(const MessageDecoder& decoder, const std::vector<std::string>& messages) {
+  std::string bytes;
+  std::vector<int32_t> bounds = {0};
+  for (const std::string& message : messages) {
+    bytes += message;
+    bounds.push_back(static_cast<int32_t>(bytes.size()));
+  }
+  const size_t size = bytes.size();
+  bytes.resize(size + Messages::kPadding);
+  return decoder.decode({as_bytes(std::string_view(bytes).substr(0, size)), bounds});
+}
+
 std::vector<std::string> broken_store_sink_promises(const std::function<std::shared_ptr<StoreSink>()>& make,
                                                     const std::function<int64_t()>& count,
                                                     const std::vector<Batch>& batches) {
   std::vector<std::string> broken;
-  const int64_t rows = Batches(batches).rows();
+  const int64_t rows = GivenSegment(batches).rows();
   const auto expect_epoch = [&](StoreSink& sink, Epoch epoch, const std::string& when) {
     const auto last = sink.last_committed();
     if (!last || *last != epoch) broken.push_back(fmt::format("{}: last_committed is not {}", when, epoch));
   };
   const auto commit = [&](StoreSink& sink, Epoch epoch, int64_t held, const std::string& when) {
-    Batches segment(batches);
+    GivenSegment segment(batches);
     const auto written = sink.commit(epoch, segment);
     if (!written) {
       broken.push_back(when + ": " + written.error().text());
@@ -143,7 +147,7 @@ std::vector<std::string> broken_store_sink_promises(const StoreTrial& trial) {
                                  held.size(), wanted.size(), fmt::join(held, "; "), fmt::join(wanted, "; ")));
   };
   const auto commit = [&](StoreSink& sink, size_t epoch, const std::string& when) {
-    Batches segment(trial.epochs[epoch - 1]);
+    GivenSegment segment(trial.epochs[epoch - 1]);
     const auto written = sink.commit(epoch, segment);
     if (!written) {
       broken.push_back(when + ": " + written.error().text());

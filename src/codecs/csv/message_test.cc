@@ -25,15 +25,7 @@ class CsvMessages : public ::testing::Test {
     Problems problems;
     const auto bound = csv_messages().decoder({settings_, contract_, "t", context_}, problems);
     EXPECT_TRUE(bound && problems.empty()) << problems.text();
-    std::string bytes;
-    std::vector<int32_t> bounds = {0};
-    for (const std::string& part : parts) {
-      bytes += part;
-      bounds.push_back(static_cast<int32_t>(bytes.size()));
-    }
-    const size_t size = bytes.size();
-    bytes.resize(size + Messages::kPadding);
-    auto decoded = bound->decoder->decode({as_bytes(std::string_view(bytes).substr(0, size)), bounds});
+    auto decoded = decode_side_by_side(*bound->decoder, parts);
     EXPECT_TRUE(decoded) << decoded.error().text();
     return *decoded;
   }

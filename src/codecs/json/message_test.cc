@@ -4,23 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "codecs/json/json.h"
+#include "codecs/json/testing.h"
 #include "component/promises.h"
 
 namespace trommel {
 namespace {
 
 using ::testing::ElementsAre;
-
-Contract contract_of(const std::vector<std::pair<std::string, std::string>>& columns) {
-  Contract contract;
-  for (const auto& [name, type] : columns) {
-    ContractColumn column;
-    column.name = name;
-    column.type = parse_type(type)->type;
-    contract.columns.push_back(column);
-  }
-  return contract;
-}
 
 TEST(JsonMessages, EachIsReadFromItsOwnBytes) {
   Problems problems;
@@ -42,15 +32,7 @@ TEST(JsonMessages, EachIsReadFromItsOwnBytes) {
                                     "{\"id\":4,\"other\":5}",
                                     "{\"id\":6}{\"id\":7}"};
   parts[0] = R"({"id":1,"name":"a\nb"})";
-  std::string bytes;
-  std::vector<int32_t> bounds = {0};
-  for (const std::string& part : parts) {
-    bytes += part;
-    bounds.push_back(static_cast<int32_t>(bytes.size()));
-  }
-  const size_t size = bytes.size();
-  bytes.resize(size + Messages::kPadding);
-  const auto decoded = bound->decoder->decode({as_bytes(std::string_view(bytes).substr(0, size)), bounds});
+  const auto decoded = decode_side_by_side(*bound->decoder, parts);
   ASSERT_TRUE(decoded) << decoded.error().text();
   EXPECT_THAT(rows_as_text(*decoded->rows), ElementsAre("1 | a\nb", "2 | NULL", "3 | NULL"));
   std::vector<std::string> refused;

@@ -37,17 +37,6 @@ ReadText read(const std::string& text, csv::ReadOptions options = reading()) {
   return whole;
 }
 
-Contract contract_of(const std::vector<std::pair<std::string, std::string>>& columns) {
-  Contract contract;
-  for (const auto& [name, type] : columns) {
-    ContractColumn column;
-    column.name = name;
-    column.type = parse_type(type)->type;
-    contract.columns.push_back(std::move(column));
-  }
-  return contract;
-}
-
 TEST(ReadJson, EveryLayoutGivesTheSameRows) {
   const std::vector<std::string> expected = {"1|ä|[1, NULL]|{a: 1.5, b: x}", "2|~|[]|~", "~|b|~|~"};
   for (const std::string text :

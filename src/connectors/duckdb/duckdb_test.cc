@@ -21,26 +21,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// The same batches each time it is made.
-class Batches : public Segment {
- public:
-  explicit Batches(std::vector<Rows> batches) : batches_(std::move(batches)) {}
-  Result<bool> next(Batch& batch) override {
-    if (at_ == batches_.size()) return false;
-    batch = {batches_[at_++], {}, nullptr};
-    return true;
-  }
-  int64_t rows() const override {
-    int64_t count = 0;
-    for (const auto& batch : batches_) count += batch->num_rows();
-    return count;
-  }
-
- private:
-  std::vector<Rows> batches_;
-  size_t at_ = 0;
-};
-
 Rows students(int64_t from, int64_t count) {
   arrow::Int64Builder id;
   arrow::StringBuilder name;
@@ -91,7 +71,7 @@ class DuckdbStore : public testing::Test {
   }
 
   static int64_t commit(StoreSink& sink, Epoch epoch, std::vector<Rows> batches) {
-    Batches segment(std::move(batches));
+    GivenSegment segment(std::move(batches));
     const auto rows = sink.commit(epoch, segment);
     EXPECT_TRUE(rows) << rows.error().text();
     return rows ? *rows : -1;
@@ -239,7 +219,7 @@ TEST_F(DuckdbStore, rows_that_the_table_would_refuse_are_named_before_the_commit
   EXPECT_EQ((*refused)[0].code, "cast");
   EXPECT_EQ((*refused)[0].reason, "column `ID` of the table is TINYINT: 128");
   EXPECT_EQ((*refused)[1].row, 3);
-  Batches segment({rows});
+  GivenSegment segment({rows});
   const auto committed = bound->store->commit(1, segment);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().domain, Error::Domain::data);
@@ -251,7 +231,7 @@ TEST_F(DuckdbStore, what_the_table_alone_refuses_commits_nothing) {
   const auto sink = store();
   commit(*sink, 1, {students(0, 10)});
   run("CREATE UNIQUE INDEX by_id ON students (id)");
-  Batches segment({students(100, 5), students(3, 1)});
+  GivenSegment segment({students(100, 5), students(3, 1)});
   const auto committed = sink->commit(2, segment);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().domain, Error::Domain::data);
@@ -263,11 +243,11 @@ TEST_F(DuckdbStore, what_the_table_alone_refuses_commits_nothing) {
 TEST_F(DuckdbStore, a_commit_that_was_killed_leaves_nothing) {
   const auto sink = store();
   commit(*sink, 1, {students(0, 10)});
-  class Deadly : public Batches {
+  class Deadly : public GivenSegment {
    public:
-    using Batches::Batches;
+    using GivenSegment::GivenSegment;
     Result<bool> next(Batch& batch) override {
-      ASSIGN(const bool more, Batches::next(batch));
+      ASSIGN(const bool more, GivenSegment::next(batch));
       if (!more) ::kill(::getpid(), SIGKILL);
       return more;
     }

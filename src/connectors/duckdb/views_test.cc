@@ -19,27 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class Batches : public Segment {
- public:
-  explicit Batches(std::vector<Rows> batches, bool breaks_off = false)
-      : batches_(std::move(batches)), breaks_off_(breaks_off) {}
-  Result<bool> next(Batch& batch) override {
-    if (at_ == batches_.size()) return breaks_off_ ? Result<bool>(external_error("segment", "broken off")) : false;
-    batch = {batches_[at_++], {}, nullptr};
-    return true;
-  }
-  int64_t rows() const override {
-    int64_t count = 0;
-    for (const auto& batch : batches_) count += batch->num_rows();
-    return count;
-  }
-
- private:
-  std::vector<Rows> batches_;
-  bool breaks_off_;
-  size_t at_ = 0;
-};
-
 /// Rounds of a few games and players, at times of two days; keys and amounts may be NULL. Sums of the amounts are exact
 /// in any order.
 Rows rounds(std::mt19937& random, int64_t count) {
@@ -133,7 +112,7 @@ class Views : public testing::Test {
   }
 
   static int64_t commit(StoreSink& sink, Epoch epoch, std::vector<Rows> batches) {
-    Batches segment(std::move(batches));
+    GivenSegment segment(std::move(batches));
     const auto rows = sink.commit(epoch, segment);
     EXPECT_TRUE(rows) << rows.error().text();
     return rows ? *rows : -1;
@@ -170,7 +149,7 @@ TEST_F(Views, are_what_a_group_by_of_the_whole_table_is_after_any_epochs_and_rep
                                            rounds(random, static_cast<int64_t>(random() % 3))};
         ++epoch;
         if (random() % 3 == 0) {
-          Batches broken(batches, true);
+          GivenSegment broken(batches, true);
           EXPECT_FALSE(store->commit(epoch, broken));
         }
         commit(*store, epoch, batches);
@@ -239,7 +218,7 @@ TEST_F(Views, that_take_the_name_of_a_table_are_refused) {
   std::mt19937 random(1);
   (void)value("CREATE TABLE per_game (mine INTEGER)");
   views_ = {view("per_game", {"game"}, "SELECT game, count(*) AS n FROM rounds GROUP BY ALL")};
-  Batches segment({rounds(random, 5)});
+  GivenSegment segment({rounds(random, 5)});
   const auto committed = sink()->commit(1, segment);
   ASSERT_FALSE(committed);
   EXPECT_THAT(committed.error().text(), HasSubstr("view per_game: the store has a table of that name"));

@@ -35,25 +35,6 @@ Batch bets(int64_t from, int64_t count) {
   return {arrow::RecordBatch::Make(schema, count, {*id.Finish(), *user.Finish()}), {}, nullptr};
 }
 
-class Given : public Segment {
- public:
-  explicit Given(std::vector<Batch> batches) : batches_(std::move(batches)) {}
-  Result<bool> next(Batch& batch) override {
-    if (at_ == batches_.size()) return false;
-    batch = batches_[at_++];
-    return true;
-  }
-  int64_t rows() const override {
-    int64_t rows = 0;
-    for (const Batch& batch : batches_) rows += batch.size();
-    return rows;
-  }
-
- private:
-  std::vector<Batch> batches_;
-  size_t at_ = 0;
-};
-
 class EmbeddedTopics : public testing::Test {
  protected:
   EmbeddedTopics() {
@@ -105,7 +86,7 @@ class EmbeddedTopics : public testing::Test {
     return made->store;
   }
   void send(Epoch epoch, std::vector<Batch> batches) {
-    Given segment(std::move(batches));
+    GivenSegment segment(std::move(batches));
     const auto sent = sink()->commit(epoch, segment);
     ASSERT_TRUE(sent) << sent.error().text();
   }
@@ -171,8 +152,8 @@ TEST_F(EmbeddedTopics, AMessageThatCannotBeReadIsARejectAtItsOffset) {
   arrow::StringBuilder text;
   ASSERT_TRUE(id.AppendValues({1, 2, 3}).ok());
   ASSERT_TRUE(text.AppendValues({R"({"id":1})", R"({"id":1)", R"({"id":3})"}).ok());
-  Given segment(
-      {{arrow::RecordBatch::Make(bets(0, 1).rows->schema(), 3, {*id.Finish(), *text.Finish()}), {}, nullptr}});
+  GivenSegment segment(std::vector<Batch>{
+      {arrow::RecordBatch::Make(bets(0, 1).rows->schema(), 3, {*id.Finish(), *text.Finish()}), {}, nullptr}});
   ASSERT_TRUE(raw->store->commit(1, segment));
   KeepingOutlet outlet;
   const auto made = source();
@@ -203,7 +184,7 @@ TEST_F(EmbeddedTopics, ARunGoesOnWhereTheLastOneWasDelivered) {
 
 TEST_F(EmbeddedTopics, WhatEveryReaderHasTakenGoesAndTheRestIsWaitedFor) {
   const auto small = topic({0, 1});
-  Given segment({bets(0, 10)});
+  GivenSegment segment({bets(0, 10)});
   send(1, {bets(0, 10)});
   const auto reader = *source();
   const std::vector<Split> splits = *reader->discover();
@@ -248,7 +229,7 @@ TEST_F(EmbeddedTopics, SeveralWritersShareATopic) {
   for (Epoch epoch = 1; epoch <= 2; ++epoch) {
     for (const char* name : {"a", "b"}) {
       for (int again = 0; again < 2; ++again) {
-        Given segment({bets(0, 3)});
+        GivenSegment segment({bets(0, 3)});
         EXPECT_EQ(*sink(name)->commit(epoch, segment), 3);
       }
     }
