@@ -137,6 +137,20 @@ Result<> DuckConnection::run(const std::string& sql) {
   return {};
 }
 
+namespace {
+
+/// The rows of a statement as they are made.
+Result<std::unique_ptr<Cursor>> rows_of(const std::shared_ptr<Session>& session, const PreparedHandle& prepared) {
+  ResultHandle result;
+  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess)
+    return tl::unexpected(session->failure(result.get()));
+  ASSIGN(auto columns, ResultColumns::of(session->handle.get(), result.get()));
+  return std::make_unique<ResultCursor>(session, std::move(result),
+                                        std::make_shared<const ResultColumns>(std::move(columns)));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql) {
   ASSIGN(const auto extracted, extract(*session_, sql));
   for (idx_t i = 0; i + 1 < extracted.count; ++i) {
@@ -146,24 +160,14 @@ Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql) {
       return tl::unexpected(session_->failure(ignored.get()));
   }
   ASSIGN(const auto prepared, prepare_one(*session_, extracted, extracted.count - 1));
-  ResultHandle result;
-  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess)
-    return tl::unexpected(session_->failure(result.get()));
-  ASSIGN(auto columns, ResultColumns::of(session_->handle.get(), result.get()));
-  return std::make_unique<ResultCursor>(session_, std::move(result),
-                                        std::make_shared<const ResultColumns>(std::move(columns)));
+  return rows_of(session_, prepared);
 }
 
 Result<std::unique_ptr<Cursor>> DuckConnection::query(const std::string& sql,
                                                       const std::vector<Parameter>& parameters) {
   ASSIGN(const auto prepared, prepare_select(*session_, sql));
   TRY(bind_parameters(prepared.get(), parameters));
-  ResultHandle result;
-  if (duckdb_execute_prepared_streaming(prepared.get(), result.get()) != DuckDBSuccess)
-    return tl::unexpected(session_->failure(result.get()));
-  ASSIGN(auto columns, ResultColumns::of(session_->handle.get(), result.get()));
-  return std::make_unique<ResultCursor>(session_, std::move(result),
-                                        std::make_shared<const ResultColumns>(std::move(columns)));
+  return rows_of(session_, prepared);
 }
 
 Result<std::vector<std::string>> DuckConnection::parameter_names(const std::string& sql) {

@@ -154,17 +154,20 @@ class DuckdbSink : public StoreSink {
     return connection.run("DELETE FROM " + query::quote_name(target_.table));
   }
 
+  static Result<> insert_all(query::Inserter& inserter, const NextStored& next) {
+    for (;;) {
+      ASSIGN(const Rows rows, next());
+      if (!rows) return inserter.finish();
+      TRY(inserter.add(rows));
+    }
+  }
+
   /// Returns how many rows the table has more.
   Result<int64_t> add_rows(query::Connection& connection, const NextStored& next) const {
     const auto table = query::quote_name(target_.table);
     ASSIGN(const int64_t before, count_rows(connection, table));
     query::Inserter inserter(connection, fmt::format("{} ({})", table, filled_columns(target_)));
-    for (;;) {
-      ASSIGN(const Rows rows, next());
-      if (!rows) break;
-      TRY(inserter.add(rows));
-    }
-    TRY(inserter.finish());
+    TRY(insert_all(inserter, next));
     ASSIGN(const int64_t after, count_rows(connection, table));
     return after - before;
   }
@@ -182,12 +185,7 @@ class DuckdbSink : public StoreSink {
     const auto table = query::quote_name(target_.table), columns = filled_columns(target_);
     TRY(connection.run(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS FROM main.{} LIMIT 0", incoming, table)));
     query::Inserter inserter(connection, fmt::format("temp.main.{} ({})", incoming, columns));
-    for (;;) {
-      ASSIGN(const Rows rows, next());
-      if (!rows) break;
-      TRY(inserter.add(rows));
-    }
-    TRY(inserter.finish());
+    TRY(insert_all(inserter, next));
     ASSIGN(const int64_t before, count_rows(connection, table));
     TRY(connection.run(
         fmt::format("INSERT INTO {} ({}) SELECT {} FROM temp.main.{}", table, columns, columns, incoming)));
