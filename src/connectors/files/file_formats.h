@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "component/codec.h"
+#include "component/component.h"
 #include "connectors/files/input_file.h"
+#include "spec/merge.h"
 
 namespace trommel {
 
@@ -40,5 +42,38 @@ class FileFormats {
   const std::optional<std::string> format_;
   const Node settings_;
 };
+
+/// What a source of files is bound with; `settings` hold its own and those of its formats.
+struct FileSourceSettings {
+  const std::vector<FormatKind>& formats;
+  const Node& settings;
+  const std::optional<Contract>& contract;
+  const BindContext& context;
+};
+
+/// A source whose settings stand beside those of its formats. `make` gives none where the settings hold mistakes, those
+/// that were found before it and its own.
+template <class Config>
+SourceKind source_of_files(std::vector<FormatKind> formats,
+                           Result<std::shared_ptr<Source>> (*make)(Config, const FileSourceSettings&,
+                                                                   Problems& found)) {
+  const SpecInfo& own = Config::spec().info();
+  std::vector<const SpecInfo*> specs;
+  for (const FormatKind& kind : formats) specs.push_back(kind.spec);
+  const auto spec = std::make_shared<const SpecInfo>(merged_spec(own, specs));
+  SourceKind kind;
+  kind.spec = spec.get();
+  kind.bind = [formats = std::move(formats), spec, make, &own](
+                  const Node& settings, const std::optional<Contract>& contract, const BindContext& context,
+                  Problems& problems) -> Result<std::shared_ptr<Source>> {
+    Problems found;
+    Config config = Config::spec().parse(settings.is_map() ? settings_for(settings, own) : settings, found);
+    ASSIGN(auto source, make(std::move(config), {formats, settings, contract, context}, found));
+    if (!source && settings.is_map()) check_spec_keys(*spec, settings, own.name, found);
+    problems.add(found);
+    return found.empty() ? source : nullptr;
+  };
+  return kind;
+}
 
 }  // namespace trommel

@@ -469,32 +469,15 @@ class FilesSource : public Source {
   std::vector<std::string> as_text_;       ///< columns that no narrower type was right for
 };
 
+Result<std::shared_ptr<Source>> make_source(FilesConfig config, const FileSourceSettings& of, Problems& found) {
+  if (!found.empty()) return std::shared_ptr<Source>();
+  auto source = std::make_shared<FilesSource>(of.formats, std::move(config), of.settings, of.contract, of.context);
+  TRY(source->bind(found));
+  return std::shared_ptr<Source>(std::move(source));
+}
+
 }  // namespace
 
-SourceKind files_source(std::vector<FormatKind> formats) {
-  std::vector<const SpecInfo*> specs;
-  for (const FormatKind& kind : formats) specs.push_back(kind.spec);
-  const auto spec = std::make_shared<const SpecInfo>(merged_spec(FilesConfig::spec().info(), specs));
-  SourceKind kind;
-  kind.spec = spec.get();
-  kind.bind = [formats = std::move(formats), spec](const Node& settings, const std::optional<Contract>& contract,
-                                                   const BindContext& context,
-                                                   Problems& problems) -> Result<std::shared_ptr<Source>> {
-    Problems found;
-    const SpecInfo& own = FilesConfig::spec().info();
-    FilesConfig config = FilesConfig::spec().parse(settings.is_map() ? settings_for(settings, own) : settings, found);
-    std::shared_ptr<FilesSource> source;
-    if (found.empty()) {
-      source = std::make_shared<FilesSource>(formats, std::move(config), settings, contract, context);
-      TRY(source->bind(found));
-    } else if (settings.is_map()) {
-      check_spec_keys(*spec, settings, "files", found);
-    }
-    problems.add(found);
-    if (!found.empty()) return std::shared_ptr<Source>();
-    return std::shared_ptr<Source>(std::move(source));
-  };
-  return kind;
-}
+SourceKind files_source(std::vector<FormatKind> formats) { return source_of_files(std::move(formats), make_source); }
 
 }  // namespace trommel

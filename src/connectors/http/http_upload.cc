@@ -228,37 +228,22 @@ class HttpUploadSource final : public Source {
   server::Routes::Registration registration_;
 };
 
+Result<std::shared_ptr<Source>> make_source(HttpUploadConfig config, const FileSourceSettings& of, Problems& found) {
+  if (!of.contract) {
+    found.add(of.settings.place, "`http_upload` needs a `contract`: no file is there yet to guess from",
+              "`trommel init FILE` writes one from a file like those that will come");
+  }
+  if (!found.empty()) return std::shared_ptr<Source>();
+  auto source =
+      std::make_shared<HttpUploadSource>(of.formats, std::move(config), of.settings, *of.contract, of.context);
+  TRY(source->bind(of.settings, found));
+  return std::shared_ptr<Source>(std::move(source));
+}
+
 }  // namespace
 
 SourceKind http_upload_source(std::vector<FormatKind> formats) {
-  std::vector<const SpecInfo*> specs;
-  for (const FormatKind& kind : formats) specs.push_back(kind.spec);
-  const auto spec = std::make_shared<const SpecInfo>(merged_spec(HttpUploadConfig::spec().info(), specs));
-  SourceKind kind;
-  kind.spec = spec.get();
-  kind.bind = [formats = std::move(formats), spec](const Node& settings, const std::optional<Contract>& contract,
-                                                   const BindContext& context,
-                                                   Problems& problems) -> Result<std::shared_ptr<Source>> {
-    Problems found;
-    const SpecInfo& own = HttpUploadConfig::spec().info();
-    HttpUploadConfig config =
-        HttpUploadConfig::spec().parse(settings.is_map() ? settings_for(settings, own) : settings, found);
-    if (!contract) {
-      found.add(settings.place, "`http_upload` needs a `contract`: no file is there yet to guess from",
-                "`trommel init FILE` writes one from a file like those that will come");
-    }
-    std::shared_ptr<HttpUploadSource> source;
-    if (found.empty()) {
-      source = std::make_shared<HttpUploadSource>(formats, std::move(config), settings, *contract, context);
-      TRY(source->bind(settings, found));
-    } else if (settings.is_map()) {
-      check_spec_keys(*spec, settings, "http_upload", found);
-    }
-    problems.add(found);
-    if (!found.empty()) return std::shared_ptr<Source>();
-    return std::shared_ptr<Source>(std::move(source));
-  };
-  return kind;
+  return source_of_files(std::move(formats), make_source);
 }
 
 }  // namespace trommel
