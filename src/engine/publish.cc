@@ -184,12 +184,7 @@ Result<> Publisher::bring_to_stores(const Plan& plan, Waiting& waiting, std::set
 Result<> Publisher::commit_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed) {
   const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
                                  [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
-  if (node == plan.nodes.end()) {
-    return config_error(plan.file,
-                        fmt::format("epoch {} waits to be written to sink `{}`, which the pipeline no longer has",
-                                    waiting.checkpoint.epoch, sealed.sink),
-                        "put the sink back for one run, or start anew under another name");
-  }
+  TROMMEL_CHECK(node != plan.nodes.end(), "a sink that rows wait for, which check_fits has seen");
   ASSIGN(auto segment, open_segment(env_, sealed));
   ASSIGN(const int64_t written, node->sink.store->commit(waiting.checkpoint.epoch, *segment));
   const auto place = static_cast<size_t>(node - plan.nodes.begin());
