@@ -12,7 +12,7 @@ LIBRARIES = ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libar
 
 
 def files_of(*folders):
-    return sorted(str(path.relative_to(ROOT)) for folder in ("base", "batch", "component", "config", "spec", *folders)
+    return sorted(str(path.relative_to(ROOT)) for folder in ("avro", "base", "batch", "component", "config", "spec", *folders)
                   for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test"))
 
 
@@ -22,6 +22,7 @@ TARGETS = {
              ["-lyaml-cpp", "-lfmt"], sorted(ROOT.glob("examples/*/*.yaml")) + sorted(ROOT.glob("tests/errors/*/*.yaml"))),
     "csv": (files_of("codecs/csv", "codecs/text"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/*/*.csv"))),
     "multipart": (["src/connectors/http/multipart.cc", "src/server/message.cc", *files_of()], LIBRARIES, []),
+    "avro": (files_of(), LIBRARIES, []),
     "json": (files_of("codecs/csv", "codecs/text", "codecs/json"), LIBRARIES, sorted(ROOT.glob("tests/pipelines/cases/*/*.json*"))),
 }
 
