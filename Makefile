@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro test-registry clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro bench-posts bench-queries test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,6 +106,16 @@ bench-epochs: build ## What epochs, the spool and a restart cost
 bench-avro: build venv ## Decode and encode Avro beside fastavro (and libavro, where it is installed)
 	@scripts/build release bench_avro
 	$(TROMMEL_CACHE)/venv/bin/python bench/avro.py
+
+bench-posts: build ## Small POSTs that are durable when answered, beside FastAPI with an fsync for each
+	@scripts/system_packages python
+	scripts/venv upload-venv requirements/upload.txt
+	$(TROMMEL_CACHE)/upload-venv/bin/python bench/posts.py
+
+bench-queries: build ## Ask the query API over 10,000,000 rows, 50 and 200 times a second
+	@scripts/system_packages python
+	scripts/venv upload-venv requirements/upload.txt
+	$(TROMMEL_CACHE)/upload-venv/bin/python bench/queries.py
 
 test-registry: build venv ## Try Avro in topics against a real schema registry
 	@folder=$$(mktemp -d)
