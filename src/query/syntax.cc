@@ -300,6 +300,8 @@ class GroupFinder {
       return groups;
     }
     groups.table = text_of(from, "table_name");
+    groups.filters_groups = has(root_, "having");
+    ASSIGN(groups.key, key(groups.table, groups.alias));
     return groups;
   }
 
@@ -355,6 +357,31 @@ class GroupFinder {
       }
     }
     return false;
+  }
+
+  Result<std::vector<std::string>> key(const std::string& table, const std::string& alias) {
+    std::vector<std::string> names;
+    const bool all = text_of(root_, "aggregate_handling") == "FORCE_AGGREGATES";
+    if (root_["group_expressions"].empty() && !all) return names;
+    std::set<std::string> found;
+    for (const Json& item : root_["select_list"]) {
+      const auto name = output_name(item);
+      const Json expression = unnamed(item);
+      if (all && text_of(item, "class") == "STAR") return std::vector<std::string>();
+      if (all) {  // what it is grouped by is what holds no aggregate
+        ASSIGN(const auto text, print_expression(expression));
+        Groups alone;
+        alone.alias = alias;
+        alone.expressions = {text};
+        if (!bind(alone, table)) continue;
+        if (name.empty()) return std::vector<std::string>();
+      } else if (name.empty() || !grouped_by(expression, name)) {
+        continue;
+      }
+      if (found.insert(expression.dump()).second) names.push_back(name);
+    }
+    if (!all && found.size() != root_["group_expressions"].size()) names.clear();
+    return names;
   }
 
   Result<std::string> print_expression(const Json& expression) {

@@ -31,7 +31,11 @@ struct Groups {
   std::string table, alias;              ///< in FROM, as written; `table` empty: it is none, see `why`
   std::vector<std::string> expressions;  ///< SQL over one row of `alias`, for each `by` column
   std::string where;                     ///< SQL over one row; empty: all rows
-  std::string why;                       ///< for people, such as `it joins tables`
+  /// Columns of the result that no two rows of it share: all that it is grouped by. Empty where one of them is no
+  /// column of the result, or where it is not grouped.
+  std::vector<std::string> key;
+  bool filters_groups = false;  ///< it has a HAVING: a group may go when rows come
+  std::string why;              ///< for people, such as `it joins tables`
 };
 
 /// Fails as `config` when the text is not one SELECT, or when its result has no column of a name in `by`. The tables
