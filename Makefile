@@ -36,8 +36,8 @@ venv: ## Make the python environment of the tests
 test: build venv ## Build, then run every test
 	@ctest --preset release
 
-test-servers: TARGET = trommel
-test-servers: build ## Run the tests on real servers: Kafka and a schema registry, fetched and started here
+test-servers: TARGET = trommel connectors_clickhouse_test
+test-servers: build ## Run the tests on real servers, fetched and started here: Kafka, two ClickHouses, a schema registry
 	@scripts/system_packages servers
 	scripts/venv servers-venv requirements/servers.txt
 	TROMMEL=$(CURDIR)/build/release/trommel TROMMEL_SOURCE=$(CURDIR) TROMMEL_BUILD=$(CURDIR)/build/release \

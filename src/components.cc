@@ -6,6 +6,7 @@
 #include "codecs/json/json.h"
 #include "codecs/parquet/parquet.h"
 #include "codecs/raw/raw.h"
+#include "connectors/clickhouse/clickhouse.h"
 #include "connectors/duckdb/duckdb.h"
 #include "connectors/files/files.h"
 #include "connectors/http/http_upload.h"
@@ -29,6 +30,7 @@ Components all_components() {
   all.sinks.push_back(files_sink({parquet_encoder(), csv_encoder(), json_encoder(), avro_encoder()}));
   all.sinks.push_back(kafka_sink({csv_messages(), json_messages(), raw_messages(), avro_messages()}));
   all.sinks.push_back(duckdb_store());
+  all.sinks.push_back(clickhouse_store());
   return all;
 }
 

@@ -109,7 +109,8 @@ std::string StoreReader::checked_address(const std::string& address, const Node&
   }
   const std::string rest = address.substr(kind.size() + 1);
   if (rest.empty()) {
-    problems_.add(node.place, "the store's address ends after `" + kind + ":`", "such as " + kind + ":FILE");
+    problems_.add(node.place, "the store's address ends after `" + kind + ":`",
+                  "such as " + (is_file_kind(kind) ? kind + ":FILE" : kind + "://HOST/DATABASE"));
     return {};
   }
   return is_file_kind(kind) ? kind + ":" + join_path(folder_, rest) : address;

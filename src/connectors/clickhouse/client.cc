@@ -135,6 +135,13 @@ std::string unescaped_value(std::string_view text) {
   return out;
 }
 
+Settings Engine::insert_settings() const {
+  Settings out;
+  if (tokens) out = {{"async_insert", "0"}, {"insert_deduplicate", "1"}};
+  if (limits_partitions) out.emplace_back("max_partitions_per_insert_block", "0");
+  return out;
+}
+
 Client::Client(Address address, Packing packing)
     : address_(std::move(address)), packing_(packing), http_(access(address_)) {}
 
@@ -223,22 +230,27 @@ Result<std::vector<std::vector<std::string>>> Client::rows(const Statement& stat
 
 Result<Engine> Client::engine() {
   if (engine_) return *engine_;
-  Statement statement{.sql =
-                          "SELECT version(), timezone(), (SELECT count() FROM system.settings WHERE name = "
-                          "'insert_deduplication_token'), (SELECT count() FROM system.settings WHERE name = "
-                          "'insert_allow_materialized_columns')"};
+  Statement statement{"SELECT version(), timezone()"};
   statement.in_default_database = true;
   ASSIGN(const auto found, rows(statement));
-  if (found.size() != 1 || found[0].size() != 4)
+  if (found.size() != 1 || found[0].size() != 2)
     return external_error(address_.shown(), "no ClickHouse: it does not know its version");
+  statement.sql =
+      "SELECT name FROM system.settings WHERE name IN ('insert_deduplication_token', "
+      "'insert_allow_materialized_columns', 'max_partitions_per_insert_block')";
+  ASSIGN(const auto settings, rows(statement));
+  const auto has = [&](const char* name) {
+    return std::ranges::find(settings, std::vector<std::string>{name}) != settings.end();
+  };
   Engine engine;
   engine.version = found[0][0];
   const char* end = engine.version.data() + engine.version.size();
   const auto [dot, bad] = std::from_chars(engine.version.data(), end, engine.major);
   if (bad == std::errc() && dot != end) std::from_chars(dot + 1, end, engine.minor);
   engine.timezone = found[0][1];
-  engine.tokens = found[0][2] != "0";
-  engine.marks_inserts = found[0][3] != "0";
+  engine.tokens = has("insert_deduplication_token");
+  engine.marks_inserts = has("insert_allow_materialized_columns");
+  engine.limits_partitions = has("max_partitions_per_insert_block");
   engine.zstd = engine.at_least(20, 8);
   engine.parameters = engine.at_least(19, 14);
   if (packing_ == Packing::zstd && !engine.zstd) packing_ = Packing::gzip;

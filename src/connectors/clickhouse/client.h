@@ -21,27 +21,30 @@ namespace trommel::clickhouse {
 /// How a body is packed on its way to the server.
 enum class Packing { none, gzip, zstd };
 
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
 /// What an engine can do that others cannot.
 struct Engine {
   std::string version;  ///< `26.7.2.1`
   int major = 0, minor = 0;
-  std::string timezone;        ///< of the server, for DateTime without one
-  bool tokens = false;         ///< an INSERT may carry a token that makes its repetition add nothing
-  bool marks_inserts = false;  ///< an INSERT may fill columns that are MATERIALIZED
-  bool zstd = false;           ///< takes bodies that are packed so
-  bool parameters = false;     ///< binds `{name:Type}` itself
+  std::string timezone;            ///< of the server, for DateTime without one
+  bool tokens = false;             ///< an INSERT may carry a token that makes its repetition add nothing
+  bool marks_inserts = false;      ///< an INSERT may fill columns that are MATERIALIZED
+  bool limits_partitions = false;  ///< an INSERT into many partitions must say that it may
+  bool zstd = false;               ///< takes bodies that are packed so
+  bool parameters = false;         ///< binds `{name:Type}` itself
   bool at_least(int wanted_major, int wanted_minor) const {
     return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
   }
+  /// Of an INSERT whose rows are to be in the table when the answer comes.
+  Settings insert_settings() const;
 };
-
-using Settings = std::vector<std::pair<std::string, std::string>>;
 
 struct Statement {
   std::string sql = {};
   std::string data = {};  ///< rows of an INSERT whose text ends with `FORMAT Name`
-  Settings settings =
-      {};  ///< of the server, by their names; `param_NAME` binds a parameter, `query_id` names the query
+  /// Of the server, by their names; `param_NAME` binds a parameter, `query_id` names the query.
+  Settings settings = {};
   std::string format = {};           ///< of the answer; empty: TabSeparated
   bool in_default_database = false;  ///< true: the address's database need not be there
 

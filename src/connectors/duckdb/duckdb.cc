@@ -26,6 +26,7 @@ struct DuckdbConfig {
   std::string table;
   TableWrite write = TableWrite::append;
   std::vector<std::string> key, partition_by;
+  std::vector<std::string> order_by;
 };
 
 /// `key` and `write: upsert` need each other, and so do `partition_by` and `write: replace_partitions`.
@@ -53,6 +54,9 @@ const Spec<DuckdbConfig>& duckdb_spec() {
                  {.example = "[id]"})
           .field("partition_by", &DuckdbConfig::partition_by,
                  "of `write: replace_partitions`: the columns whose values make a partition", {.example = "[day]"})
+          .field("order_by", &DuckdbConfig::order_by,
+                 "the columns that rows are sorted by in stores that sort them; this one does not",
+                 {.example = "[game_id, user_id]"})
           .check(check_columns)
           .description(
               "`store: duckdb:FILE` names the file. It is opened for each commit and closed after it, so that others "

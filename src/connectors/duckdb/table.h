@@ -8,19 +8,10 @@
 
 #include "batch/types.h"
 #include "component/source.h"
-#include "config/contract.h"
+#include "component/table_columns.h"
 #include "query/database.h"
 
 namespace trommel {
-
-struct TableColumn {
-  std::string name;
-  Type type;
-  bool nullable = true;
-  int input = -1;    ///< the column of the rows that it is filled from; -1: none, NULL
-  bool key = false;  ///< rows are told apart by it; takes no NULL
-  std::string input_name = {};
-};
 
 /// What makes a table that is there take rows whose columns are others.
 struct TableChange {
@@ -35,10 +26,6 @@ struct StoredColumn {
   bool nullable = true;
   bool has_default = false;
 };
-
-/// The columns that rows of `input` need, by the contract where there is one; what does not fit goes to `problems`.
-std::vector<TableColumn> wanted_columns(const arrow::Schema& input, const std::optional<Contract>& contract,
-                                        const Place& place, Problems& problems);
 
 /// `CREATE TABLE "t" ("a" BIGINT NOT NULL, ...)`.
 std::string create_table(const std::string& table, const std::vector<TableColumn>& columns);

@@ -1,0 +1,127 @@
+#include "connectors/clickhouse/sink.h"
+
+#include <algorithm>
+#include <set>
+
+#include "arrow/api.h"
+#include "fmt/format.h"
+
+namespace trommel::clickhouse {
+namespace {
+
+class ClickhouseSink final : public StoreSink {
+ public:
+  ClickhouseSink(Target target, Fit fit)
+      : target_(std::move(target)),
+        bound_(std::move(fit)),
+        epochs_(target_.pipeline, target_.sink),
+        client_(target_.address, target_.packing) {}
+
+  Guarantee guarantee() const override { return Guarantee::exactly_once; }
+
+  Result<Epoch> last_committed() override {
+    auto record = epochs_.read(client_, 0);
+    if (!record) return located(Result<Epoch>(tl::unexpected(std::move(record).error())));
+    return record->last;
+  }
+
+  /// By what was known when the pipeline was bound: another thread commits meanwhile.
+  Result<std::vector<Refusal>> refuses(const Batch& batch) override {
+    std::vector<Refusal> out;
+    std::set<int64_t> seen;
+    for (const FilledColumn& column : bound_.columns) {
+      if (column.input < 0) continue;
+      const auto& values = batch.rows->column(column.input);
+      ASSIGN(const auto written, as_written(values, column.type));
+      for (const int64_t row : written.refused) {
+        if (!seen.insert(row).second) continue;
+        const auto value = value_text(*values, row);
+        out.push_back({row, "cast", column.name, value,
+                       fmt::format("column `{}` of the table is {}: {}", column.name, column.type.text, value)});
+      }
+      if (column.takes_null || values->null_count() == 0) continue;
+      for (int64_t row = 0; row < values->length(); ++row) {
+        if (!values->IsNull(row) || !seen.insert(row).second) continue;
+        out.push_back({row, "required", column.name, "",
+                       fmt::format("column `{}` of the {} takes no NULL", column.name, column.key ? "key" : "table")});
+      }
+    }
+    std::ranges::sort(out, {}, &Refusal::row);
+    return out;
+  }
+
+  Result<int64_t> commit(Epoch epoch, Segment& segment) override {
+    auto rows = write(epoch, segment);
+    sure_ = rows.has_value();
+    return located(std::move(rows));
+  }
+
+ private:
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (result) return result;
+    auto error = std::move(result).error();
+    if (error.where.empty() || error.where == target_.address.shown()) error.where = target_.name();
+    return tl::unexpected(std::move(error));
+  }
+
+  Result<int64_t> write(Epoch epoch, Segment& segment) {
+    if (!sure_) client_.forget_engine();  // it may be another one by now
+    ASSIGN(const Engine engine, client_.engine());
+    if (!made_) TRY(epochs_.make(client_, engine));
+    ASSIGN(const EpochRecord record, epochs_.read(client_, epoch));
+    if (record.last > epoch) return segment.rows();
+    if (record.last == epoch) return record.rows;
+    ASSIGN(const Fit fit, ready_table(engine));
+    EpochWrite write{client_, engine, target_, fit, epochs_, record, epoch, sure_, segment};
+    ASSIGN(const int64_t rows,
+           engine.tokens&& engine.marks_inserts ? write_with_tokens(write) : write_by_partitions(write));
+    TRY(epochs_.write_committed(client_, epoch, rows));
+    return rows;
+  }
+
+  /// The table as it is now. One that was there is never made again: its rows are gone, and somebody should know.
+  Result<Fit> ready_table(const Engine& engine) {
+    ASSIGN(const auto stored, look(client_, engine, target_.table.table));
+    if (!stored && made_)
+      return external_error("", "the table is gone", "restore it, or end this run: the next one makes it anew");
+    Fit fit = fit_table(target_.table, stored, engine);
+    if (!fit.differences.empty()) {
+      Error error{Error::Domain::external, "", fmt::format("{}", fmt::join(fit.differences, "; ")),
+                  "change the table, or the rows", false};
+      return tl::unexpected(std::move(error));
+    }
+    for (const std::string& ddl : fit.ddl) TRY(client_.run(ddl));
+    made_ = true;
+    return fit;
+  }
+
+  const Target target_;
+  const Fit bound_;
+  const Epochs epochs_;
+  Client client_;
+  bool made_ = false;  ///< the table was there once, or was made
+  bool sure_ = false;  ///< see EpochWrite
+};
+
+}  // namespace
+
+Result<int64_t> EpochWrite::rows_there(bool recent) const {
+  std::string sql =
+      fmt::format("SELECT count() FROM {} WHERE {} = {}", table(), quote_name(mark_column), epochs.mark(epoch));
+  // What was written since then lies in parts that are no older, however they are merged.
+  if (recent && record.server_time > 0)
+    sql += fmt::format(
+        " AND _part IN (SELECT name FROM system.parts WHERE active AND database = {} AND table = {} AND "
+        "toUInt32(modification_time) >= {})",
+        quote_text(client.address().database), quote_text(target.table.table), record.server_time - 1);
+  ASSIGN(const auto rows, client.rows(sql));
+  if (rows.size() != 1 || rows[0].size() != 1) return external_error("", "the rows of an epoch cannot be counted");
+  return std::atoll(rows[0][0].c_str());
+}
+
+std::shared_ptr<StoreSink> make_sink(Target target, Fit fit) {
+  return std::make_shared<ClickhouseSink>(std::move(target), std::move(fit));
+}
+
+}  // namespace trommel::clickhouse
