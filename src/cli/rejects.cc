@@ -7,6 +7,7 @@
 #include "batch/text_value.h"
 #include "cli/verb.h"
 #include "engine/checkpoint.h"
+#include "engine/commit_groups.h"
 #include "engine/replay.h"
 #include "spec/spec.h"
 #include "telemetry/log.h"
@@ -41,20 +42,29 @@ Result<std::set<std::string>> left_out(Session& session, const std::string& fold
   return replayed_ids(session.env, folder);
 }
 
-/// What the checkpoint says of all epochs, and whether the logs agree.
+/// What the checkpoints say of all epochs, and whether the logs agree.
 Result<std::string> life_of_rejects(Session& session, const std::string& folder, int64_t still_there) {
-  StateFolder state(session.env, folder);
-  ASSIGN(const auto last, state.newest());
-  if (!last || last->life.until == 0) return std::string();
-  const Life& life = last->life;
-  const int64_t open = life.rejected - life.replayed;
-  std::string text = fmt::format("{} rejected since epoch {}, {} replayed, {} left", rows_text(life.rejected),
-                                 life.since, count_text(life.replayed), count_text(open));
-  ASSIGN(const auto taken, state.taken());
-  if (taken.last_epoch < last->epoch) return text + "; the last epoch is still to be published, by the next run\n";
+  int64_t rejected = 0, replayed = 0;
+  Epoch since = 0;
+  bool on_the_way = false;
+  for (const GroupFolder& group : group_folders(session.env, folder)) {
+    StateFolder state(session.env, group.folder);
+    ASSIGN(const auto last, state.newest());
+    if (!last || last->life.until == 0) continue;
+    rejected += last->life.rejected;
+    replayed += last->life.replayed;
+    since = std::max(since, last->life.since);
+    ASSIGN(const auto taken, state.taken());
+    on_the_way = on_the_way || taken.last_epoch < last->epoch;
+  }
+  if (since == 0) return std::string();
+  const int64_t open = rejected - replayed;
+  std::string text = fmt::format("{} rejected since epoch {}, {} replayed, {} left", rows_text(rejected), since,
+                                 count_text(replayed), count_text(open));
+  if (on_the_way) return text + "; the last epoch is still to be published, by the next run\n";
   if (still_there < open)
     text += fmt::format(", {} of these past `rejects: max_age` or `max_size`", count_text(open - still_there));
-  if (still_there > open && life.since == 1)
+  if (still_there > open && since == 1)
     return internal_error(folder, fmt::format("the logs hold {} rejects that were not replayed, the checkpoint says {}",
                                               still_there, open));
   return text + "\n";

@@ -35,7 +35,8 @@ class StatusText {
   StatusText(Session& session, const PipelineStatus& status) : session_(session), status_(status) {}
 
   std::string text() {
-    out_ = session_.out_terminal.paint(status_.pipeline + ": ", Colour::bold) + headline() + "\n";
+    const std::string group = status_.group.empty() ? "" : ", group " + status_.group;
+    out_ = session_.out_terminal.paint(status_.pipeline + group + ": ", Colour::bold) + headline() + "\n";
     if (status_.checkpoint)
       line("last epoch", fmt::format("{}, {}", status_.checkpoint->epoch, at(status_.checkpoint_us)));
     if (status_.run) of_run(*status_.run);
@@ -116,7 +117,9 @@ int status(Session& session, const Options& options) {
   if (!folder) return session.fail(folder.error());
   const auto found = read_status(session.env, *folder);
   if (!found) return session.fail(found.error());
-  session.out(options.json ? status_json(*found) + "\n" : StatusText(session, *found).text());
+  std::string text = options.json ? status_json(*found) + "\n" : "";
+  for (size_t i = 0; !options.json && i < found->size(); ++i) text += StatusText(session, (*found)[i]).text();
+  session.out(text);
   return done;
 }
 

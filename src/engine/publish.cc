@@ -116,6 +116,7 @@ Result<> Publisher::advance(const Plan& plan) {
     ASSIGN(const bool concluded, conclude(plan, line_.front()));
     if (!concluded) break;
     line_.pop_front();
+    ++concluded_;
   }
   return {};
 }

@@ -42,6 +42,8 @@ class Publisher {
   Result<> finish(const Plan& plan);
 
   bool idle() const { return line_.empty(); }
+  /// How many epochs have come to all their sinks.
+  int64_t concluded() const { return concluded_; }
   /// Nothing should be read now: the spool holds as much as it may, or files still wait for their names, which the
   /// next epoch would choose again.
   bool blocked() const;
@@ -93,6 +95,7 @@ class Publisher {
   std::deque<Waiting> line_;  ///< oldest first
   std::map<std::string, Backoff> away_;
   std::vector<Split> finished_;
+  int64_t concluded_ = 0;
 };
 
 }  // namespace trommel

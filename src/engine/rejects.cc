@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "batch/types.h"
 #include "component/source.h"
+#include "engine/commit_groups.h"
 #include "engine/reject_logs.h"
 #include "telemetry/numbers.h"
 
@@ -252,16 +253,24 @@ Result<Reject> parse_reject(std::string_view line, const std::string& where) {
 
 namespace {
 
-Result<> each_line(Env& env, const std::string& state_folder, const EachLine& each) {
-  ASSIGN(const auto logs, reject_log_files(env, state_folder));
-  bool going = true;
+Result<> each_line_of_group(Env& env, const std::string& folder, bool& going, const EachLine& each) {
+  ASSIGN(const auto logs, reject_log_files(env, folder));
   for (const RejectLogFile& log : logs) {
     auto read = read_log(env, log.path, true, going, each);
     if (!read && env.exists(log.path)) return read;  // else a run that goes on has removed it meanwhile
     if (!going) return {};
   }
-  const std::string refused = state_folder + "/rejects/refused.jsonl";
+  const std::string refused = folder + "/rejects/refused.jsonl";
   return env.exists(refused) ? read_log(env, refused, false, going, each) : Result<>{};
+}
+
+Result<> each_line(Env& env, const std::string& state_folder, const EachLine& each) {
+  bool going = true;
+  for (const GroupFolder& group : group_folders(env, state_folder)) {
+    TRY(each_line_of_group(env, group.folder, going, each));
+    if (!going) break;
+  }
+  return {};
 }
 
 }  // namespace

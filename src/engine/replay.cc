@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "component/quiet_outlet.h"
+#include "engine/commit_groups.h"
 
 namespace trommel {
 namespace {
@@ -75,9 +76,13 @@ std::string why_not_replayed(const Reject& reject, const Pipeline& pipeline, boo
 }
 
 Result<std::set<std::string>> replayed_ids(Env& env, const std::string& state_folder) {
-  StateFolder state(env, state_folder);
-  ASSIGN(const auto taken, state.taken());
-  return replayed_ids(taken);
+  std::set<std::string> ids;
+  for (const GroupFolder& group : group_folders(env, state_folder)) {
+    StateFolder state(env, group.folder);
+    ASSIGN(const auto taken, state.taken());
+    ids.merge(replayed_ids(taken));
+  }
+  return ids;
 }
 
 std::set<std::string> replayed_ids(const StateFolder::Taken& taken) {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/lasting_folder.h"
+#include "engine/commit_groups.h"
 #include "engine/output_files.h"
 
 namespace trommel {
@@ -27,8 +28,8 @@ bool stays(const std::string& name) {
   return names.contains(name) || name.starts_with(kAside);
 }
 
-/// The last epoch that anybody may know of, damaged or not.
-Result<Epoch> last_epoch(StateFolder& state) {
+/// The last epoch of a group that anybody may know of, damaged or not.
+Result<Epoch> last_epoch(StateFolder state) {
   ASSIGN(const auto taken, state.taken());
   ASSIGN(const auto saved, state.saved(taken.last_epoch));
   Epoch last = std::max(taken.last_epoch, saved.newest ? saved.newest->epoch : 0);
@@ -38,7 +39,7 @@ Result<Epoch> last_epoch(StateFolder& state) {
 
 Result<> put_aside(Env& env, const std::string& folder, const std::string& aside) {
   // Before the list of them is out of reach.
-  TRY(sweep_temporaries(env, folder, {}));
+  for (const GroupFolder& group : group_folders(env, folder)) TRY(sweep_temporaries(env, group.folder, {}));
   TRY(make_lasting_directories(env, aside));
   ASSIGN(const auto entries, env.list(folder));
   for (const FileInfo& entry : entries) {
@@ -49,22 +50,15 @@ Result<> put_aside(Env& env, const std::string& folder, const std::string& aside
   return env.sync_directory(folder);
 }
 
-/// An empty epoch that is done: what comes goes on from it.
-Result<> begin_after(Env& env, const std::string& folder, const std::string& pipeline, Epoch last) {
-  Checkpoint checkpoint;
-  checkpoint.pipeline = pipeline;
-  checkpoint.epoch = last;
-  StateFolder state(env, folder);
-  TRY(state.write(checkpoint, last));
-  StateFolder::Taken taken;
-  return state.append_taken(checkpoint, env.now_us(), taken);
-}
-
 }  // namespace
 
 Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline) {
-  StateFolder state(env, folder);
-  ASSIGN(const Epoch last, last_epoch(state));
+  TRY(read_known_groups(env, folder));
+  Epoch last = 0;  // of all groups: each may have other sinks then
+  for (const GroupFolder& group : group_folders(env, folder)) {
+    ASSIGN(const Epoch own, last_epoch({env, group.folder}));
+    last = std::max(last, own);
+  }
   if (last == 0) return {};  // nothing was published yet
   TRY(write_mark(env, folder, pipeline, last, false));
   ASSIGN(const bool finished, finish_reset(env, folder));
@@ -96,6 +90,17 @@ Result<bool> finish_reset(Env& env, const std::string& folder) {
   TRY(env.remove(mark_of(folder)));
   TRY(env.sync_directory(folder));
   return true;
+}
+
+Result<> begin_after(Env& env, const std::string& folder, const std::string& pipeline, Epoch last) {
+  StateFolder state(env, folder);
+  ASSIGN(StateFolder::Taken taken, state.taken());
+  if (taken.last_epoch >= last) return {};
+  Checkpoint checkpoint;
+  checkpoint.pipeline = pipeline;
+  checkpoint.epoch = last;
+  TRY(state.write(checkpoint, last));
+  return state.append_taken(checkpoint, env.now_us(), taken);
 }
 
 }  // namespace trommel

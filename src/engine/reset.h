@@ -16,5 +16,7 @@ namespace trommel {
 Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline);
 /// To be called before anything else is read. True: there was a reset to be finished.
 Result<bool> finish_reset(Env& env, const std::string& folder);
+/// Epochs of a folder that has none are numbered from behind `last`: one that is empty stands for all up to it.
+Result<> begin_after(Env& env, const std::string& folder, const std::string& pipeline, Epoch last);
 
 }  // namespace trommel

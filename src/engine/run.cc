@@ -4,102 +4,149 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <optional>
 #include <utility>
 
-#include "base/planted.h"
 #include "batch/compute.h"
-#include "engine/attempt.h"
-#include "engine/budget.h"
-#include "engine/fits.h"
-#include "engine/inputs.h"
-#include "engine/news.h"
-#include "engine/publish.h"
-#include "engine/reject_logs.h"
-#include "engine/replay.h"
+#include "engine/commit_groups.h"
+#include "engine/epochs.h"
 #include "engine/reset.h"
-#include "engine/status.h"
-#include "engine/why.h"
 
 namespace trommel {
 namespace {
 
-constexpr int64_t kNap = 20'000;  // microseconds between two looks for something new
+using Turn = Epochs::Turn;
 
+constexpr int64_t kNap = 20'000;  // microseconds
+constexpr size_t kFirstRejects = 10;
+
+/// Groups that take what is there, and end: none does while another may still bring it something. What a group has
+/// seen is the sum of all moves before it looked.
+class Quiet {
+ public:
+  explicit Quiet(size_t groups) : moves_(groups, 0), quiet_at_(groups, -1) {}
+
+  int64_t moves() {
+    const std::lock_guard lock(mutex_);
+    return sum();
+  }
+  void moved(size_t group, int64_t moves) {
+    const std::lock_guard lock(mutex_);
+    moves_[group] = moves;
+  }
+  /// The group found nothing after so many moves of all. True: nor did any other, and it is over for all of them.
+  bool quiet(size_t group, int64_t seen) {
+    const std::lock_guard lock(mutex_);
+    quiet_at_[group] = seen;
+    over_ = over_ || std::ranges::all_of(quiet_at_, [&](int64_t at) { return at == sum(); });
+    return over_;
+  }
+
+ private:
+  int64_t sum() const { return std::accumulate(moves_.begin(), moves_.end(), int64_t{0}); }
+
+  std::mutex mutex_;
+  std::vector<int64_t> moves_, quiet_at_;
+  bool over_ = false;
+};
+
+/// What matters most comes last.
+int weight(RunReport::Outcome outcome) {
+  switch (outcome) {
+    case RunReport::Outcome::nothing_new:
+      return 0;
+    case RunReport::Outcome::published:
+      return 1;
+    case RunReport::Outcome::stopped:
+      return 2;
+    case RunReport::Outcome::refused:
+      return 3;
+  }
+  return 0;
+}
+
+/// All but the balance.
+void add_report(RunReport& all, const RunReport& one) {
+  if (weight(one.outcome) > weight(all.outcome)) {
+    all.outcome = one.outcome;
+    all.message = one.message;
+  }
+  all.epoch = std::max(all.epoch, one.epoch);
+  all.outputs.insert(all.outputs.end(), one.outputs.begin(), one.outputs.end());
+  all.outputs_unlisted += one.outputs_unlisted;
+  all.first_rejects.insert(all.first_rejects.end(), one.first_rejects.begin(), one.first_rejects.end());
+  if (all.first_rejects.size() > kFirstRejects) all.first_rejects.resize(kFirstRejects);
+  all.bytes_read += one.bytes_read;
+  all.inputs += one.inputs;
+  all.inputs_refused += one.inputs_refused;
+  all.epochs += one.epochs;
+  all.news.insert(all.news.end(), one.news.begin(), one.news.end());
+  all.retries += one.retries;
+  all.recovered = all.recovered || one.recovered;
+}
+
+/// Plans a pipeline, and drives its commit groups: one, or several side by side.
 class Run {
  public:
   Run(const Pipeline& pipeline, const Components& components, Env& env, const RunOptions& options, Problems& problems)
       : pipeline_(pipeline),
         components_(components),
         env_(env),
-        options_(options),
         problems_(problems),
-        state_(env, pipeline.settings.state),
-        states_(env, pipeline.settings.state + "/transforms"),
-        publisher_(env, state_, options, pipeline.settings, report_),
-        inputs_(env, publisher_, options, pipeline.settings.days.has_value()),
-        reject_logs_(env, pipeline.settings.state, pipeline.settings.rejects) {
-    report_.pipeline = pipeline.name;
-    report_.started_us = env.now_us();
+        asked_(options),
+        wish_(options.stop, [this] { ending_.request_stop(); }) {
+    groups_.push_back(std::make_unique<Epochs>(pipeline, env, options_of(0), pipeline.settings.state));
   }
 
   Result<RunReport> go() {
     const int64_t started = env_.steady_us(), cpu = env_.process().cpu_us;
-    auto done = whole_run();
-    if (endless_) inputs_.give_back();
-    if (options_.ephemeral) (void)env_.remove_tree(state_.path());
-    report_.elapsed_us = env_.steady_us() - started;
+    const auto done = whole_run();
+    const bool one_failed = std::ranges::any_of(ended_, [](const Result<>& how) { return !how; });
+    for (size_t i = 0; i < groups_.size(); ++i) groups_[i]->ended(one_failed ? ended_[i] : done);
+    if (asked_.ephemeral) (void)env_.remove_tree(pipeline_.settings.state);
+    if (!done) return tl::unexpected(done.error());
+    RunReport report = groups_.size() == 1 ? std::move(groups_.front()->report()) : report_of_all();
+    report.elapsed_us = env_.steady_us() - started;
     const ProcessUse use = env_.process();
-    report_.cpu_us = use.cpu_us - cpu;
-    report_.peak_memory_bytes = use.peak_memory_bytes;
-    Result<RunReport> report = report_;
-    if (!done) report = tl::unexpected(done.error());
-    if (opened_) status().ended(report);
+    report.cpu_us = use.cpu_us - cpu;
+    report.peak_memory_bytes = use.peak_memory_bytes;
     return report;
   }
 
  private:
   Result<> whole_run() {
     TRY(compute_ready());  // before there are threads
-    TRY(state_.open(fmt::format("process {} ({})", env_.process().id, pipeline_.name), !options_.ephemeral));
-    opened_ = true;
+    Epochs& first = *groups_.front();
+    TRY(first.lock());
     TRY(begin_anew());
-    status().began(report_.started_us);
-    TRY(publisher_.open());
-    const Epoch done = publisher_.taken().last_epoch;
-    ASSIGN(const auto saved, state_.saved(done));
-    for (const auto& damaged : saved.damaged) warn("passing over a checkpoint: " + damaged.error.text());
-    report_.epoch = std::max(done, saved.newest ? saved.newest->epoch : 0) + 1;
-    if (saved.newest) {
-      states_.set(saved.newest->state);
-      life_ = saved.newest->life;
-    }
-    inputs_.resume(saved);
-    TRY(plan({}));
-    check_fits(saved, plan_, pipeline_, env_, problems_);
+    TRY(first.resume());
+    ASSIGN(plan_, plan(first.next(), {}));
+    TRY(open_groups());
+    for (const auto& group : groups_) group->find_misfits(problems_);
     TRY(no_problems());
-    TRY(publisher_.recover(plan_, saved));
-    TRY(states_.sweep({states_.files()}));
-    if (pipeline_.settings.days && !states_.files().empty()) {
-      return config_error(pipeline_.file,
-                          "a step of this pipeline remembers what earlier runs held (`dedupe` or `unique` with "
-                          "`within`, `whole` against the last run): rows of a day that runs again would be compared "
-                          "with themselves",
-                          "compare within a run, or run the days under another name");
-    }
-    say_guesses();
-    if (options_.planned) TRY(options_.planned(plan_));
-    return endless_ ? run_endless() : run_bounded();
+    for (const auto& group : groups_) TRY(group->recover());
+    say_guesses(plan_);
+    if (asked_.planned) TRY(asked_.planned(plan_));
+    return drive();
   }
 
   /// A reset that was asked for, once it is known that the pipeline may be run anew; or one that a crash has cut short.
   Result<> begin_anew() {
-    ASSIGN(const bool finished, finish_reset(env_, state_.path()));
+    const std::string& state = pipeline_.settings.state;
+    ASSIGN(const bool finished, finish_reset(env_, state));
     if (finished) say("a reset that was cut short is finished");
     if (!pipeline_.settings.reset) return {};
-    ASSIGN(const Plan plan, make_plan(pipeline_, components_, env_, problems_));
+    TRY(plan(1, {}));
+    return reset_state(env_, state, pipeline_.name);
+  }
+
+  Result<Plan> plan(Epoch epoch, const BoundSources& bound) {
+    ASSIGN(Plan made, make_plan(pipeline_, components_, env_, problems_, epoch, bound, asked_.replay));
     TRY(no_problems());
-    return reset_state(env_, state_.path(), pipeline_.name);
+    return made;
   }
 
   Result<> no_problems() const {
@@ -108,456 +155,205 @@ class Run {
                         fmt::format("{} mistake{}", problems_.size(), problems_.size() == 1 ? "" : "s"));
   }
 
-  Result<> plan(const BoundSources& bound) {
-    ASSIGN(plan_, make_plan(pipeline_, components_, env_, problems_, report_.epoch, bound, options_.replay));
+  /// The state of each group, as far as the first epoch.
+  Result<> open_groups() {
+    const std::string& state = pipeline_.settings.state;
+    Epochs& first = *groups_.front();
+    ASSIGN(KnownGroups known, read_known_groups(env_, state));
+    const KnownGroups before = known;
+    found_ = commit_groups(plan_, pipeline_, first.has_run(), known, problems_);
     TRY(no_problems());
-    endless_ = plan_.endless || plan_.as_you_go;
-    inputs_.bind(plan_);
+    for (size_t i = 0; i < found_.size(); ++i) {
+      if (i > 0) {
+        groups_.push_back(std::make_unique<Epochs>(pipeline_, env_, options_of(i), found_[i].folder));
+        TRY(groups_[i]->lock());
+        // Behind all that a store may know of: after a reset a sink may be in another group than before.
+        if (is_new(found_[i], before)) TRY(begin_after(env_, found_[i].folder, pipeline_.name, first.next() - 1));
+        TRY(groups_[i]->resume());
+      }
+      groups_[i]->set_plan(found_.size() == 1 ? plan_ : plan_of_group(plan_, found_[i], found_.size()));
+    }
+    const bool lasts = plan_.endless || !before.groups.empty();
+    if (lasts && known != before && !asked_.ephemeral && !asked_.replay) TRY(write_known_groups(env_, state, known));
     return {};
   }
 
-  void say_guesses() const {
-    for (const PlanNode& node : plan_.nodes) {
+  static bool is_new(const CommitGroup& group, const KnownGroups& before) {
+    return std::ranges::find(before.groups, group.name, &KnownGroups::Group::name) == before.groups.end();
+  }
+
+  // ---- driving -------------------------------------------------------------------------------------------------
+
+  Result<> drive() {
+    if (plan_.endless && !asked_.once) say("waiting for input; Ctrl-C ends it cleanly");
+    quiet_.emplace(groups_.size());
+    ended_.resize(groups_.size());
+    if (plan_.endless) return asked_.stepped ? by_turns() : side_by_side();
+    for (const auto& group : groups_) {
+      if (group->plan().as_you_go) {
+        TRY(alone(*group));
+      } else {
+        TRY(group->run_bounded([&](const BoundSources& bound) { return planned_again(*group, bound); }));
+      }
+    }
+    return {};
+  }
+
+  Result<Plan> planned_again(const Epochs& group, const BoundSources& bound) {
+    ASSIGN(Plan made, plan(group.next(), bound));
+    say_guesses(made);
+    const auto at = std::ranges::find(groups_, &group, &std::unique_ptr<Epochs>::get) - groups_.begin();
+    return found_.size() == 1 ? made : plan_of_group(made, found_[static_cast<size_t>(at)], found_.size());
+  }
+
+  /// The first error asks the other groups to end, each at the edge of its epoch.
+  Result<> side_by_side() {
+    std::vector<std::unique_ptr<Thread>> threads;
+    const auto run = [this](size_t i) {
+      ended_[i] = keep_going(i);
+      if (!ended_[i]) ending_.request_stop();
+    };
+    for (size_t i = 1; i < groups_.size(); ++i)
+      threads.push_back(env_.start_thread("group " + found_[i].name, [run, i](const std::stop_token&) { run(i); }));
+    run(0);
+    for (const auto& thread : threads) thread->join();
+    for (const Result<>& how : ended_) TRY(how);
+    return {};
+  }
+
+  Result<> keep_going(size_t i) {
+    Epochs& group = *groups_[i];
+    group.begin();
+    for (bool over = false; !over;) {
+      ASSIGN(const Turn turn, turn_of(i));
+      over = turn.outcome == Turn::Outcome::over;
+      if (!over && turn.wait_us > 0) env_.sleep_us(turn.wait_us);
+    }
+    // A group that refuses its input ends the run, like one that fails.
+    if (group.report().outcome == RunReport::Outcome::refused) ending_.request_stop();
+    return group.end();
+  }
+
+  /// One after the other on this thread, so that a run can be repeated.
+  Result<> by_turns() {
+    for (const auto& group : groups_) group->begin();
+    std::vector<bool> over(groups_.size(), false);
+    while (std::ranges::find(over, false) != over.end()) {
+      bool worked = false;
+      for (size_t i = 0; i < groups_.size(); ++i) {
+        if (over[i]) continue;
+        ASSIGN(const Turn turn, turn_of(i));
+        over[i] = turn.outcome == Turn::Outcome::over;
+        worked = worked || turn.outcome == Turn::Outcome::worked;
+        if (groups_[i]->report().outcome == RunReport::Outcome::refused) ending_.request_stop();
+      }
+      if (!worked) env_.sleep_us(kNap);
+    }
+    for (const auto& group : groups_) TRY(group->end());
+    return {};
+  }
+
+  /// `over` also where nothing is left for any group.
+  Result<Turn> turn_of(size_t i) {
+    Epochs& group = *groups_[i];
+    const int64_t seen = quiet_->moves();
+    ASSIGN(Turn turn, group.turn());
+    quiet_->moved(i, group.moves());
+    if (turn.outcome != Turn::Outcome::nothing_left) return turn;
+    const bool delivered = groups_.size() == 1 || group.idle();
+    if (delivered && quiet_->quiet(i, seen)) turn.outcome = Turn::Outcome::over;
+    return turn;
+  }
+
+  Result<> alone(Epochs& group) {
+    group.begin();
+    for (;;) {
+      ASSIGN(const Turn turn, group.turn());
+      if (turn.outcome == Turn::Outcome::over || turn.outcome == Turn::Outcome::nothing_left) return group.end();
+      if (turn.wait_us > 0) env_.sleep_us(turn.wait_us);
+    }
+  }
+
+  // ---- what is told --------------------------------------------------------------------------------------------
+
+  /// For a group that may be on a thread of its own.
+  RunOptions options_of(size_t group) {
+    RunOptions own = asked_;
+    own.stop = ending_.get_token();
+    const auto in_turn = [this](const std::function<void(const std::string&)>& tell) {
+      return [this, tell](const std::string& line) {
+        const std::lock_guard lock(telling_);
+        tell(line);
+      };
+    };
+    if (asked_.say) own.say = in_turn(asked_.say);
+    if (asked_.warn) own.warn = in_turn(asked_.warn);
+    if (asked_.progress) own.progress = [this, group](const Progress& progress) { tell_progress(group, progress); };
+    return own;
+  }
+
+  void tell_progress(size_t group, const Progress& progress) {
+    const std::lock_guard lock(telling_);
+    progress_[group] = progress;
+    Progress all = progress;
+    for (const auto& [other, last] : progress_) {
+      if (other == group) continue;
+      all.rows_read += last.rows_read;
+      all.rows_rejected += last.rows_rejected;
+      all.bytes_read += last.bytes_read;
+      all.bytes_total = std::min(all.bytes_total, last.bytes_total) < 0 ? -1 : all.bytes_total + last.bytes_total;
+    }
+    asked_.progress(all);
+  }
+
+  void say(const std::string& line) {
+    if (!asked_.say) return;
+    const std::lock_guard lock(telling_);
+    asked_.say(line);
+  }
+  void say_guesses(const Plan& plan) {
+    for (const PlanNode& node : plan.nodes) {
       if (node.kind != PlanNode::Kind::source) continue;
       for (const std::string& note : node.notes) say(node.name + ": " + note);
     }
   }
 
-  // ---- bounded -------------------------------------------------------------------------------------------------
-
-  /// One epoch: all that is there is published together, or nothing is.
-  Result<> run_bounded() {
-    TRY(publisher_.finish(plan_));
-    for (;;) {
-      inputs_.forget();
-      TRY(look_for_inputs());
-      if (inputs_.empty()) return nothing_new();
-      inputs_.skip_known_contents();
-      ASSIGN(const bool again, epoch());
-      if (!again) return {};
-      TRY(plan(inputs_.sources()));
-      say_guesses();
+  RunReport report_of_all() {
+    RunReport all = groups_.front()->report();
+    all.balance = {};
+    for (const PlanNode& node : plan_.nodes)
+      all.balance.nodes.push_back({node.kind, node.name, node.component, node.inputs, {}});
+    for (size_t i = 0; i < groups_.size(); ++i) {
+      const RunReport& one = groups_[i]->report();
+      for (size_t n = 0; n < one.balance.nodes.size(); ++n)
+        all.balance.nodes[found_[i].nodes[n]].counts.add(one.balance.nodes[n].counts);
+      all.balance.rejects_logged += one.balance.rejects_logged;
+      if (i > 0) add_report(all, one);
     }
-  }
-
-  Result<> look_for_inputs() {
-    ASSIGN(const auto news, inputs_.look());
-    for (const std::string& line : news) note(line);
-    return {};
-  }
-
-  Result<> nothing_new() {
-    report_.outcome = report_.recovered ? RunReport::Outcome::published : RunReport::Outcome::nothing_new;
-    if (!report_.recovered) --report_.epoch;
-    report_.message = "every input was taken before";
-    Ledger empty(plan_.nodes.size());
-    if (report_.balance.nodes.empty()) report_.balance = balance_of(empty);
-    return {};
-  }
-
-  // ---- endless -------------------------------------------------------------------------------------------------
-
-  /// Epoch after epoch. While one is read and published the next one's inputs come in, so that epochs grow with the
-  /// load by themselves.
-  Result<> run_endless() {
-    Ledger empty(plan_.nodes.size());
-    report_.balance = balance_of(empty);
-    report_.outcome = RunReport::Outcome::nothing_new;
-    const bool once = options_.once || plan_.as_you_go;
-    if (!once) say("waiting for input; Ctrl-C ends it cleanly");
-    for (int64_t next_us = 0;;) {
-      if (options_.stop.stop_requested()) break;
-      TRY(bring_on());
-      if (publisher_.blocked()) {
-        env_.sleep_us(kNap);
-        continue;
-      }
-      TRY(look_for_inputs());
-      if (inputs_.empty()) {
-        if (once && !inputs_.expects_more()) break;
-        env_.sleep_us(kNap);
-        continue;
-      }
-      if (!once && !inputs_.urgent() && env_.steady_us() < next_us) {
-        env_.sleep_us(std::min(kNap, next_us - env_.steady_us()));
-        continue;
-      }
-      next_us = env_.steady_us() + pipeline_.settings.commit.every_us;
-      inputs_.skip_known_contents();
-      ASSIGN(const bool again, epoch());
-      TROMMEL_CHECK(!again, "an endless source widens no types");
-      if (report_.outcome == RunReport::Outcome::refused) return publisher_.finish(plan_);
-    }
-    TRY(publisher_.finish(plan_));
-    TRY(must_balance(report_.balance, true));
-    if (report_.epochs > 0 || report_.recovered) report_.outcome = RunReport::Outcome::published;
-    --report_.epoch;
-    if (!plan_.as_you_go) {
-      report_.message = report_.epochs == 0 ? "nothing came in" : "";
-    } else if (!inputs_.empty()) {
-      report_.outcome = RunReport::Outcome::stopped;
-      report_.message =
-          fmt::format("stopped as asked after {} epoch{}: what they read is published, the next run goes on",
-                      report_.epochs, report_.epochs == 1 ? "" : "s");
-    } else if (report_.epochs == 0) {
-      report_.message = "every input was taken before";
-    }
-    return {};
-  }
-
-  /// Epochs that wait for their sinks come as far as they can.
-  Result<> bring_on() {
-    TRY(publisher_.advance(plan_));
-    inputs_.put_away(publisher_.take_finished());
-    return publisher_.idle() ? must_balance(report_.balance, true) : Result<>();
-  }
-
-  /// Inputs of an epoch that hold rejects, and whose source judges each for itself.
-  struct Judged {
-    const std::vector<RefusedInput>& refused;
-    const std::map<std::string, RefusedInput>& borne;  ///< by split_key
-  };
-
-  // ---- one epoch -----------------------------------------------------------------------------------------------
-
-  /// Reads what is pending, as far as the epoch goes, and publishes it. True: guessed types were widened, plan again.
-  Result<bool> epoch() {
-    std::vector<Input> inputs = inputs_.pending();
-    std::vector<RefusedInput> refused;
-    for (;;) {
-      std::map<std::string, RefusedInput> borne;
-      Ledger ledger(plan_.nodes.size());
-      for (const RefusedInput& input : refused) count_refused(input, ledger);
-      const auto flow = options_.stepped ? stepped_flow(options_.seed + report_.epoch) : threaded_flow(env_);
-      Attempt attempt{plan_,
-                      env_,
-                      *flow,
-                      ledger,
-                      report_.epoch,
-                      !options_.ephemeral,
-                      state_.path(),
-                      inputs,
-                      limits(),
-                      refused,
-                      endless_ ? &carried_ : nullptr,
-                      &states_};
-      auto result = run_attempt(attempt, options_);
-      report_.bytes_read += ledger.bytes_read;
-      if (!result || !result->whole) TRY(publisher_.sweep());
-      if (!result) return tl::unexpected(result.error());
-      if (const auto misfits = ledger.misfits(); !misfits.empty()) {
-        TRY(widen(misfits));
-        return true;
-      }
-      if (result->whole) borne = bear(ledger, *result, inputs);
-      if (result->whole && without_faulty(ledger, *result, inputs, refused)) {
-        TRY(publisher_.sweep());
-        carried_.readers.clear();
-        if (!planted(Mistake::keep_state_of_a_refused_file)) carried_.transforms.forget(plan_);
-        continue;
-      }
-      TRY(conclude(ledger, std::move(*result), {refused, borne}));
-      return false;
-    }
-  }
-
-  EpochLimits limits() const {
-    if (!endless_) return {};
-    const auto& commit = pipeline_.settings.commit;
-    const bool whole = std::any_of(plan_.nodes.begin(), plan_.nodes.end(), [](const PlanNode& node) {
-      return node.sink.by_input || (node.source && node.source->refuses_whole());
-    });
-    return {commit.rows, commit.bytes, !whole, options_.stop};
-  }
-
-  /// Inputs with rejects within the budget, of sources that have each judged for itself; they are no longer among the
-  /// faulty. By split_key.
-  std::map<std::string, RefusedInput> bear(Ledger& ledger, AttemptResult& result,
-                                           const std::vector<Input>& inputs) const {
-    std::map<std::string, RefusedInput> borne;
-    for (const Input& input : inputs) {
-      const auto faulty = result.faulty.find(split_key(*input.split));
-      if (faulty == result.faulty.end()) continue;
-      const PlanNode& node = plan_.nodes[node_of(*input.split)];
-      if (!node.source->judges_each_split()) continue;
-      const RejectBudget budget = node.max_rejects.value_or(plan_.max_rejects);
-      const int64_t rows = ledger.input_rows(*input.split);
-      int64_t rejected = 0;
-      for (const auto& [code, count] : faulty->second.reasons) rejected += count;
-      faulty->second.why =
-          fmt::format("{} of {} rows were rejected and max_rejects is {}", rejected, rows, budget.text());
-      if (!is_over(budget, rows, rejected)) borne.insert(result.faulty.extract(faulty));
-    }
-    return borne;
-  }
-
-  size_t node_of(const Split& split) const {
-    const auto node =
-        std::find_if(plan_.nodes.begin(), plan_.nodes.end(), [&](const PlanNode& n) { return n.name == split.source; });
-    return static_cast<size_t>(node - plan_.nodes.begin());
-  }
-
-  /// Takes inputs at fault out of this epoch: they are refused as a whole, or left for later. True: there were some,
-  /// and the others must be tried again, for rows of theirs may be anywhere by now.
-  bool without_faulty(Ledger& ledger, AttemptResult& result, std::vector<Input>& inputs,
-                      std::vector<RefusedInput>& refused) {
-    const auto faults = ledger.faults();
-    if (faults.empty() && result.faulty.empty()) return false;
-    for (const auto& fault : faults) {
-      if (inputs_.sources().at(fault.split->source)->refuses_whole())
-        result.faulty[split_key(*fault.split)].rejects = {unreadable(plan_.pipeline, *fault.split, fault.error)};
-    }
-    std::set<std::string> begun, bad, later;  // begun: splits; bad and later: units, with their source
-    for (const auto& progress : ledger.progress()) begun.insert(split_key(*progress.split));
-    for (const auto& fault : faults) {
-      begun.insert(split_key(*fault.split));
-      if (inputs_.sources().at(fault.split->source)->refuses_whole()) continue;
-      later.insert(unit_key(*fault.split));
-      warn(fmt::format("{}: left for later: {}", fault.split->name, fault.error.text()));
-    }
-    for (const Input& input : inputs) {
-      if (result.faulty.contains(split_key(*input.split))) bad.insert(unit_key(*input.split));
-    }
-    std::vector<Input> left;
-    for (const Input& input : inputs) {
-      if (later.contains(unit_key(*input.split))) {
-        inputs_.set_aside(*input.split);
-      } else if (bad.contains(unit_key(*input.split))) {
-        RefusedInput whole = std::move(result.faulty[split_key(*input.split)]);
-        whole.split = input.split;
-        whole.rows = ledger.input_rows(*input.split);
-        refused.push_back(std::move(whole));
-      } else if (begun.contains(split_key(*input.split))) {
-        left.push_back(input);
-      }
-    }
-    inputs = std::move(left);
-    return true;
-  }
-
-  void count_refused(const RefusedInput& input, Ledger& ledger) const {
-    Counts counts;
-    counts.read = counts.rejected = input.rows;
-    int64_t left = input.rows;
-    for (const auto& [code, rows] : input.reasons) {
-      counts.reasons[code] = std::min(rows, left);
-      left -= counts.reasons[code];
-    }
-    if (left > 0) counts.reasons["file_refused"] = left;
-    ledger.add(node_of(*input.split), counts);
-  }
-
-  /// Every row lies ready: judged, and published or not.
-  Result<> conclude(Ledger& ledger, AttemptResult result, const Judged& judged) {
-    for (const std::string& warning : ledger.warnings()) warn(warning);
-    Balance balance = balance_of(ledger);
-    if (!endless_ || report_.first_rejects.empty()) report_.first_rejects = result.first_rejects;
-    if (!result.whole || (!endless_ && options_.stop.stop_requested())) {
-      report_.balance = balance;
-      report_.outcome = RunReport::Outcome::stopped;
-      report_.message = "stopped as asked: nothing was published, the next run starts again";
-      return publisher_.sweep();
-    }
-    TRY(must_balance(balance, false));
-    std::string over = over_budget(plan_, {balance, result.rejects_by_source, result.first_rejects, endless_});
-    if (!over.empty()) return refuse(std::move(over), std::move(balance), result);
-    return publish(ledger, balance, std::move(result), judged);
-  }
-
-  Result<> widen(const std::vector<Ledger::SourceMisfit>& misfits) {
-    if (++widened_ > 3)
-      return internal_error(pipeline_.name,
-                            fmt::format("types were widened {} times, and a value still does not fit", widened_ - 1));
-    for (size_t node = 0; node < plan_.nodes.size(); ++node) {
-      std::vector<Misfit> own;
-      for (const auto& misfit : misfits) {
-        if (misfit.source == node) own.push_back(misfit.misfit);
-      }
-      if (own.empty()) continue;
-      const auto& first =
-          *std::find_if(misfits.begin(), misfits.end(), [&](const auto& misfit) { return misfit.source == node; });
-      say(
-          fmt::format("{}{}: `{}` does not fit the type that was guessed for column `{}`: looking at all rows and "
-                      "starting again with wider types",
-                      first.split, first.line > 0 ? fmt::format(" line {}", first.line) : "", first.misfit.value,
-                      first.misfit.column));
-      TRY(plan_.nodes[node].source->widen(own));
-    }
-    return {};
-  }
-
-  Balance balance_of(Ledger& ledger) const {
-    Balance balance;
-    for (size_t i = 0; i < plan_.nodes.size(); ++i) {
-      const PlanNode& node = plan_.nodes[i];
-      balance.nodes.push_back({node.kind, node.name, node.component, node.inputs, ledger.of(i)});
-    }
-    balance.rejects_logged = ledger.logged_rejects();
-    return balance;
-  }
-
-  void add_to_report(const Balance& balance) {
-    if (!endless_) {
-      report_.balance = balance;
-      return;
-    }
-    for (size_t i = 0; i < balance.nodes.size(); ++i) report_.balance.nodes[i].counts.add(balance.nodes[i].counts);
-    report_.balance.rejects_logged += balance.rejects_logged;
-  }
-
-  Result<> must_balance(const Balance& balance, bool with_written) const {
-    const auto mistakes = balance.mistakes(with_written);
-    if (mistakes.empty()) return {};
-    std::string all;
-    for (const std::string& mistake : mistakes) all += (all.empty() ? "" : "; ") + mistake;
-    return internal_error(pipeline_.name, "the balance sheet does not balance: " + all,
-                          with_written ? "" : "nothing was published");
-  }
-
-  /// Keeps the reject log of rows that are not published, so that they can be looked at; the rest goes.
-  Result<> refuse(std::string message, Balance balance, const AttemptResult& result) {
-    report_.outcome = RunReport::Outcome::refused;
-    report_.message = std::move(message);
-    report_.first_rejects = result.first_rejects;
-    withhold(balance, result);
-    add_to_report(balance);
-    TRY(must_balance(report_.balance, true));
-    for (const PreparedFile& file : result.reject_files) {
-      TRY(env_.make_directories(folder_of(file.final_path)));
-      TRY(env_.rename(file.temporary, publisher_.refused_log()));
-    }
-    return publisher_.sweep();
-  }
-
-  /// What lies ready at the sinks is not written, and will not be.
-  static void withhold(Balance& balance, const AttemptResult& result) {
-    for (NodeBalance& node : balance.nodes) {
-      if (node.kind != NodeBalance::Kind::sink) continue;
-      node.counts.withheld = std::exchange(node.counts.written, 0);
-      for (const SealedSegment& segment : result.segments) {
-        if (segment.sink == node.name) node.counts.withheld += segment.rows;
-      }
-    }
-  }
-
-  // ---- publishing ----------------------------------------------------------------------------------------------
-
-  Result<> publish(Ledger& ledger, const Balance& balance, AttemptResult result, const Judged& judged) {
-    const std::vector<RefusedInput>& refused = judged.refused;
-    Checkpoint checkpoint;
-    checkpoint.pipeline = pipeline_.name;
-    checkpoint.epoch = report_.epoch;
-    inputs_.take(checkpoint, ledger, refused, judged.borne);
-    report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
-    report_.inputs_refused += static_cast<int64_t>(refused.size());
-    checkpoint.files = std::move(result.files);
-    std::move(result.reject_files.begin(), result.reject_files.end(), std::back_inserter(checkpoint.files));
-    checkpoint.segments = std::move(result.segments);
-    checkpoint.rows_read = balance.read();
-    checkpoint.rows_rejected = balance.rejected();
-    TRY(must_balance_for_life(balance, checkpoint.segments));
-    checkpoint.life = life_;
-    checkpoint.remembers_by = remembers_by(plan_);
-    if (!options_.ephemeral) {
-      ASSIGN(checkpoint.state, states_.write(report_.epoch, result.changes, true));
-      if (!planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));
-    }
-    add_to_report(balance);
-    // A damaged checkpoint is passed over for the one before: what that one names stays as well.
-    const std::vector<StateFile> before = states_.files();
-    states_.set(checkpoint.state);
-    publisher_.add(checkpoint, tell_of(checkpoint, ledger, refused));
-    TRY(endless_ ? bring_on() : publisher_.finish(plan_));
-    if (planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));
-    if (!endless_) TRY(must_balance(report_.balance, true));
-    report_.outcome = RunReport::Outcome::published;
-    TRY(states_.sweep({before, states_.files()}));
-    status().published(checkpoint);
-    if (!options_.ephemeral) {
-      const auto replayed = [&]() -> Result<std::set<std::string>> { return replayed_ids(publisher_.taken()); };
-      TRY(reject_logs_.tidy(replayed, [&](const std::string& line) { say(line); }));
-    }
-    ++report_.epochs;
-    if (endless_) ++report_.epoch;
-    return {};
-  }
-
-  Result<> save(Checkpoint& checkpoint) {
-    if (planted(Mistake::forget_transform_state)) checkpoint.state.clear();
-    if (!planted(Mistake::end_of_input_outside)) return state_.write(checkpoint, publisher_.taken().last_epoch);
-    Checkpoint without = checkpoint;
-    without.taken.clear();
-    return state_.write(without, publisher_.taken().last_epoch);
-  }
-
-  Result<> must_balance_for_life(const Balance& balance, const std::vector<SealedSegment>& segments) {
-    life_.add(report_.epoch, balance, segments, options_.replay != nullptr);
-    const auto mistakes = life_.mistakes();
-    if (mistakes.empty()) return {};
-    return internal_error(pipeline_.name, "the balance of all epochs does not balance: " + mistakes.front(),
-                          "nothing was published");
-  }
-
-  /// Said once the epoch is in every sink.
-  std::function<void()> tell_of(const Checkpoint& checkpoint, Ledger& ledger,
-                                const std::vector<RefusedInput>& refused) const {
-    std::vector<std::string> warnings, lines;
-    for (const RefusedInput& input : refused)
-      warnings.push_back(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
-    if (endless_) lines = news_of(checkpoint, plan_, ledger, pipeline_.folder, options_.replay == nullptr);
-    return [this, warnings = std::move(warnings), lines = std::move(lines)] {
-      for (const std::string& line : warnings) warn(line);
-      for (const std::string& line : lines) say(line);
-    };
-  }
-
-  void note(const std::string& line) {
-    constexpr size_t kept = 100;
-    warn(line);
-    if (report_.news.size() < kept) report_.news.push_back(line);
-  }
-  StatusFile& status() const { return *options_.status; }
-  void say(const std::string& line) const {
-    if (options_.say) options_.say(line);
-  }
-  void warn(const std::string& line) const {
-    if (options_.warn) return options_.warn(line);
-    say(line);
+    return all;
   }
 
   const Pipeline& pipeline_;
   const Components& components_;
   Env& env_;
-  const RunOptions& options_;
   Problems& problems_;
-  StateFolder state_;
-  TransformStates states_;
-  RunReport report_;
-  Publisher publisher_;
-  Inputs inputs_;
-  Plan plan_;
-  bool opened_ = false;  ///< the state folder is ours
-  bool endless_ = false;
-  Carried carried_;
-  Life life_;  ///< up to the last epoch
-  RejectLogs reject_logs_;
-  int widened_ = 0;
+  const RunOptions& asked_;
+  std::stop_source ending_;
+  std::mutex telling_;
+  std::map<size_t, Progress> progress_;  ///< by group, of its last epoch
+  std::stop_callback<std::function<void()>> wish_;
+  Plan plan_;  ///< of all of them
+  std::vector<CommitGroup> found_;
+  std::vector<std::unique_ptr<Epochs>> groups_;
+  std::vector<Result<>> ended_;  ///< by group
+  std::optional<Quiet> quiet_;
 };
 
 }  // namespace
 
 Result<RunReport> run_pipeline(const Pipeline& pipeline, const Components& components, Env& env,
                                const RunOptions& options, Problems& problems) {
-  StatusFile status(env, pipeline.settings.state, pipeline.name, !options.ephemeral);
-  RunOptions with_status = options;
-  with_status.status = &status;
-  if (!options.ephemeral) {
-    with_status.progress = [&](const Progress& progress) {
-      status.reading(progress);
-      if (options.progress) options.progress(progress);
-    };
-  }
-  return Run(pipeline, components, env, with_status, problems).go();
+  return Run(pipeline, components, env, options, problems).go();
 }
 
 }  // namespace trommel

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/lock_holder.h"
+#include "engine/commit_groups.h"
 #include "engine/timetable.h"
 
 namespace trommel {
@@ -200,9 +201,7 @@ void add_checkpoint(Env& env, const std::string& folder, PipelineStatus& status)
     status.checkpoint_us = info->modified_us;
 }
 
-}  // namespace
-
-Result<PipelineStatus> read_status(Env& env, const std::string& folder) {
+Result<PipelineStatus> status_of_group(Env& env, const std::string& folder) {
   PipelineStatus status;
   status.folder = folder;
   add_run(env, folder, status);
@@ -217,7 +216,7 @@ Result<PipelineStatus> read_status(Env& env, const std::string& folder) {
   return status;
 }
 
-std::string status_json(const PipelineStatus& status) {
+Json to_json(const PipelineStatus& status) {
   const auto held = [](const std::optional<std::string>& holder) { return holder ? Json(*holder) : Json(nullptr); };
   Json out = {{"pipeline", status.pipeline},
               {"state", status.folder},
@@ -241,6 +240,34 @@ std::string status_json(const PipelineStatus& status) {
   out["next_run"] = status.due
                         ? Json{{"schedule", status.due->schedule}, {"at_us", status.due->at_us}, {"at", status.due->at}}
                         : Json(nullptr);
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<PipelineStatus>> read_status(Env& env, const std::string& state) {
+  std::vector<PipelineStatus> groups;
+  for (const GroupFolder& group : group_folders(env, state)) {
+    auto status = status_of_group(env, group.folder);
+    if (!status && groups.empty()) return tl::unexpected(status.error());
+    if (!status) continue;  // it has been planned, and no more
+    status->group = group.name;
+    groups.push_back(std::move(*status));
+  }
+  return groups;
+}
+
+std::string status_json(const std::vector<PipelineStatus>& groups) {
+  Json out = to_json(groups.front());
+  for (size_t i = 0; groups.size() > 1 && i < groups.size(); ++i) {
+    Json one = to_json(groups[i]);
+    one["group"] = groups[i].group;
+    if (i == 0) {
+      out = std::move(one);
+    } else {
+      out["groups"].push_back(std::move(one));
+    }
+  }
   return out.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 

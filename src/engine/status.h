@@ -71,6 +71,7 @@ class StatusFile {
 /// What the state folder holds, put together.
 struct PipelineStatus {
   std::string pipeline, folder;
+  std::string group;                           ///< of several commit groups
   std::optional<std::string> holder;           ///< of the lock: a run is under way
   std::optional<std::string> schedule_holder;  ///< of the schedule's
   std::optional<RunStatus> run;
@@ -85,10 +86,11 @@ struct PipelineStatus {
   std::optional<Due> due;  ///< where a schedule was kept: the next run that was not seen to
 };
 
-/// Takes no lock, changes nothing. The error: nothing has run here.
-Result<PipelineStatus> read_status(Env& env, const std::string& folder);
+/// Of each commit group, that of the state folder itself first. Takes no lock, changes nothing. The error: nothing has
+/// run here.
+Result<std::vector<PipelineStatus>> read_status(Env& env, const std::string& state);
 
-/// One object.
-std::string status_json(const PipelineStatus& status);
+/// One object: that of the first group, in which the others are listed.
+std::string status_json(const std::vector<PipelineStatus>& groups);
 
 }  // namespace trommel

@@ -31,8 +31,8 @@ class StatusTest : public ::testing::Test {
 
   RunStatus read() {
     const auto status = read_status(*env_, folder_);
-    EXPECT_TRUE(status && status->run);
-    return status && status->run ? *status->run : RunStatus{};
+    EXPECT_TRUE(status && status->size() == 1 && status->front().run);
+    return status && status->front().run ? *status->front().run : RunStatus{};
   }
   static Progress rows(int64_t read) {
     Progress progress;

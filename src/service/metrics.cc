@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "engine/status.h"
@@ -34,35 +35,61 @@ int64_t bytes_in(Env& env, const std::string& folder) {
   return bytes;
 }
 
-void add_life(const Life& life, std::string_view pipeline, MetricsText& out) {
+/// One commit group of a pipeline.
+struct Group {
+  MetricsText::Labels labels;
+  const PipelineStatus& status;
+};
+
+MetricsText::Labels with(MetricsText::Labels labels, const MetricsText::Labels& more) {
+  labels.insert(labels.end(), more.begin(), more.end());
+  return labels;
+}
+
+void add_lives(const std::vector<Group>& groups, MetricsText& out) {
   out.family("trommel_rows_read_total", "counter", "Rows that sources read, of epochs that were closed.");
-  out.value("trommel_rows_read_total", {{"pipeline", pipeline}}, static_cast<double>(life.read));
+  for (const auto& [labels, status] : groups) {
+    if (status.checkpoint)
+      out.value("trommel_rows_read_total", labels, static_cast<double>(status.checkpoint->life.read));
+  }
   out.family("trommel_rows_written_total", "counter", "Rows that a sink has, or that wait for it on disk.");
-  for (const Life::Line& line : life.sinks)
-    out.value("trommel_rows_written_total", {{"pipeline", pipeline}, {"sink", line.sink}},
-              static_cast<double>(line.written));
+  for (const auto& [labels, status] : groups) {
+    if (!status.checkpoint) continue;
+    for (const Life::Line& line : status.checkpoint->life.sinks)
+      out.value("trommel_rows_written_total", with(labels, {{"sink", line.sink}}), static_cast<double>(line.written));
+  }
   out.family("trommel_rows_rejected_total", "counter", "Rows that were refused, by where and why.");
-  for (const auto& [node, reasons] : life.reasons) {
-    for (const auto& [code, rows] : reasons)
-      out.value("trommel_rows_rejected_total", {{"pipeline", pipeline}, {"stage", node}, {"reason", code}},
-                static_cast<double>(rows));
+  for (const auto& [labels, status] : groups) {
+    if (!status.checkpoint) continue;
+    for (const auto& [node, reasons] : status.checkpoint->life.reasons) {
+      for (const auto& [code, rows] : reasons)
+        out.value("trommel_rows_rejected_total", with(labels, {{"stage", node}, {"reason", code}}),
+                  static_cast<double>(rows));
+    }
   }
 }
 
-void add_run(const RunStatus& run, std::string_view pipeline, int64_t now_us, MetricsText& out) {
-  const MetricsText::Labels labels = {{"pipeline", pipeline}};
-  out.family("trommel_epochs_total", "counter", "Epochs that were closed since the process began.");
-  out.value("trommel_epochs_total", labels, static_cast<double>(run.epochs));
-  out.family("trommel_epoch_seconds_total", "counter", "Time in epochs since the process began.");
-  out.value("trommel_epoch_seconds_total", labels, static_cast<double>(run.reading_us) / 1e6);
-  out.family("trommel_inputs_waiting", "gauge", "Inputs that were found and not yet taken.");
-  out.value("trommel_inputs_waiting", labels, static_cast<double>(run.inputs_waiting));
-  out.family("trommel_oldest_input_seconds", "gauge", "How long the oldest of them has waited.");
-  const bool waits = run.inputs_waiting > 0 && run.oldest_waiting_us > 0;
-  out.value("trommel_oldest_input_seconds", labels,
-            waits ? static_cast<double>(now_us - run.oldest_waiting_us) / 1e6 : 0);
-  out.family("trommel_retries", "gauge", "Sinks and sources that do not answer and are asked again.");
-  out.value("trommel_retries", labels, static_cast<double>(run.retrying.size()));
+void add_runs(const std::vector<Group>& groups, int64_t now_us, MetricsText& out) {
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                          const std::function<double(const RunStatus&)>& value) {
+    out.family(name, type, help);
+    for (const auto& [labels, status] : groups) {
+      if (status.run) out.value(name, labels, value(*status.run));
+    }
+  };
+  family("trommel_epochs_total", "counter", "Epochs that were closed since the process began.",
+         [](const RunStatus& run) { return static_cast<double>(run.epochs); });
+  family("trommel_epoch_seconds_total", "counter", "Time in epochs since the process began.",
+         [](const RunStatus& run) { return static_cast<double>(run.reading_us) / 1e6; });
+  family("trommel_inputs_waiting", "gauge", "Inputs that were found and not yet taken.",
+         [](const RunStatus& run) { return static_cast<double>(run.inputs_waiting); });
+  family("trommel_oldest_input_seconds", "gauge", "How long the oldest of them has waited.",
+         [now_us](const RunStatus& run) {
+           const bool waits = run.inputs_waiting > 0 && run.oldest_waiting_us > 0;
+           return waits ? static_cast<double>(now_us - run.oldest_waiting_us) / 1e6 : 0;
+         });
+  family("trommel_retries", "gauge", "Sinks and sources that do not answer and are asked again.",
+         [](const RunStatus& run) { return static_cast<double>(run.retrying.size()); });
 }
 
 }  // namespace
@@ -131,13 +158,20 @@ std::string pipeline_metrics(Env& env, const std::string& pipeline, const std::s
   MetricsText out;
   const auto status = read_status(env, state_folder);
   if (!status) return {};
-  if (status->checkpoint) add_life(status->checkpoint->life, pipeline, out);
-  if (status->run) add_run(*status->run, pipeline, env.now_us(), out);
-  const MetricsText::Labels labels = {{"pipeline", pipeline}};
+  std::vector<Group> groups;
+  for (const PipelineStatus& one : *status) {
+    MetricsText::Labels labels = {{"pipeline", pipeline}};
+    if (!one.group.empty()) labels.emplace_back("group", one.group);
+    groups.push_back({std::move(labels), one});
+  }
+  add_lives(groups, out);
+  add_runs(groups, env.now_us(), out);
   out.family("trommel_spool_bytes", "gauge", "Rows on disk that wait for their sinks.");
-  out.value("trommel_spool_bytes", labels, static_cast<double>(bytes_in(env, state_folder + "/spool")));
+  for (const auto& [labels, one] : groups)
+    out.value("trommel_spool_bytes", labels, static_cast<double>(bytes_in(env, one.folder + "/spool")));
   out.family("trommel_uploads_bytes", "gauge", "Uploads on disk: arriving, or not yet published.");
-  out.value("trommel_uploads_bytes", labels, static_cast<double>(bytes_in(env, state_folder + "/uploads")));
+  out.value("trommel_uploads_bytes", {{"pipeline", pipeline}},
+            static_cast<double>(bytes_in(env, state_folder + "/uploads")));
   const ProcessUse use = env.process();
   out.family("trommel_process_cpu_seconds_total", "counter", "Processor time of this process.");
   out.value("trommel_process_cpu_seconds_total", {}, static_cast<double>(use.cpu_us) / 1e6);

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/env.h"
 #include "server/http_server.h"
@@ -39,7 +41,7 @@ class RequestTimes {
 /// Writes one metric after the other; a name's help and type once, before its first value.
 class MetricsText {
  public:
-  using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+  using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
   void family(std::string_view name, std::string_view type, std::string_view help);
   void value(std::string_view name, const Labels& labels, double value);
   std::string take() { return std::move(text_); }

@@ -33,10 +33,13 @@ class Judge {
     published("files", file_rows(), false);
     published("table", store("table"), true);
     published("topic", store("topic"), false);
+    differ("far", row_numbers(store("far")), row_numbers(given_apart(Fate::passes)));
     rejects();
+    rejects_apart();
     inputs();
     leftovers();
-    balance();
+    balance(at(".trommel/job/checkpoint-"), false);
+    if (world_.scenario.apart) balance(at(".trommel/job/groups/others/checkpoint-"), true);
     return std::move(wrong_);
   }
 
@@ -66,12 +69,28 @@ class Judge {
   Rows wanted(bool by_table) const {
     Rows rows;
     for (const World::File& file : world_.files) {
-      if (world_.scenario.whole_file && file.faulty()) continue;
+      if (file.apart || (world_.scenario.whole_file && file.faulty())) continue;
       for (const SimulatedRow& row : file.rows) {
         if (World::fate(row.key) == Fate::passes && (!by_table || world_.table_takes(row.key))) rows.push_back(row);
       }
     }
     return rows;
+  }
+
+  Rows given_apart(Fate fate) const {
+    Rows rows;
+    for (const World::File& file : world_.files) {
+      for (const SimulatedRow& row : file.rows) {
+        if (file.apart && World::fate(row.key) == fate) rows.push_back(row);
+      }
+    }
+    return rows;
+  }
+  static std::vector<int64_t> row_numbers(const Rows& rows) {
+    std::vector<int64_t> out;
+    for (const SimulatedRow& row : rows) out.push_back(row.row);
+    std::sort(out.begin(), out.end());
+    return out;
   }
 
   /// Where doubles are left out any row of a key may be the one that stays.
@@ -102,31 +121,48 @@ class Judge {
       wrong_.push_back(fmt::format("{}: {} too many, the first {}", what, extra.size(), extra.front()));
   }
 
-  void rejects() {
-    std::vector<int64_t> decoded, ruled, refused_keys, must_decoded, must_ruled, must_keys;
-    int64_t refused_rows = 0, must_refused_rows = 0;
-    for (const std::string& path : world_.disk.below(at(".trommel/job/rejects"))) {
+  std::vector<Reject> logged(const char* folder) {
+    std::vector<Reject> out;
+    for (const std::string& path : world_.disk.below(at(folder))) {
       if (path.ends_with(".tmp")) continue;
       const std::string& text = world_.disk.find(path)->content;
       for (size_t from = 0; from < text.size();) {
         const size_t end = std::min(text.find('\n', from), text.size());
-        const auto reject = parse_reject(std::string_view(text).substr(from, end - from), path);
+        auto reject = parse_reject(std::string_view(text).substr(from, end - from), path);
         from = end + 1;
-        if (!reject) {
-          wrong_.push_back(reject.error().text());
-          continue;
-        }
-        if (world_.scenario.whole_file) {
-          refused_rows += reject->rows;
+        if (reject) {
+          out.push_back(std::move(*reject));
         } else {
-          const SimulatedRow row = row_of(reject->raw);
-          if (reject->stage == "drops") decoded.push_back(row.row);
-          if (reject->stage == "sieve") ruled.push_back(row.row);
-          if (reject->stage == "table") refused_keys.push_back(world_.scenario.dedupe ? row.key : row.row);
+          wrong_.push_back(reject.error().text());
         }
       }
     }
+    return out;
+  }
+
+  void rejects_apart() {
+    Rows decoded, ruled;
+    for (const Reject& reject : logged(".trommel/job/groups/others/rejects"))
+      (reject.stage == "others" ? decoded : ruled).push_back(row_of(reject.raw));
+    differ("rejects of the source apart", row_numbers(decoded), row_numbers(given_apart(Fate::no_number)));
+    differ("rejects of the rule apart", row_numbers(ruled), row_numbers(given_apart(Fate::against_the_rule)));
+  }
+
+  void rejects() {
+    std::vector<int64_t> decoded, ruled, refused_keys, must_decoded, must_ruled, must_keys;
+    int64_t refused_rows = 0, must_refused_rows = 0;
+    for (const Reject& reject : logged(".trommel/job/rejects")) {
+      if (world_.scenario.whole_file) {
+        refused_rows += reject.rows;
+      } else {
+        const SimulatedRow row = row_of(reject.raw);
+        if (reject.stage == "drops") decoded.push_back(row.row);
+        if (reject.stage == "sieve") ruled.push_back(row.row);
+        if (reject.stage == "table") refused_keys.push_back(world_.scenario.dedupe ? row.key : row.row);
+      }
+    }
     for (const World::File& file : world_.files) {
+      if (file.apart) continue;
       if (world_.scenario.whole_file) {
         if (file.faulty()) must_refused_rows += static_cast<int64_t>(file.rows.size());
         continue;
@@ -150,12 +186,17 @@ class Judge {
   }
 
   void inputs() {
-    size_t faulty = 0;
-    for (const World::File& file : world_.files) faulty += world_.scenario.whole_file && file.faulty();
+    size_t faulty = 0, all = 0;
+    for (const World::File& file : world_.files) {
+      all += !file.apart;
+      faulty += !file.apart && world_.scenario.whole_file && file.faulty();
+    }
+    if (const auto apart = world_.disk.below(at("apart")); !apart.empty())
+      wrong_.push_back("left in the folder: " + apart.front());
     const auto in = world_.disk.below(at("in"));
     const size_t lie = in.size();
     const size_t moved = world_.disk.below(at("done")).size();
-    const size_t taken = world_.files.size() - faulty;
+    const size_t taken = all - faulty;
     const std::string& after = world_.scenario.after;
     if (lie != (after == "keep" ? taken : 0))
       wrong_.push_back(fmt::format("{} inputs lie in the folder, the first {}", lie, in.empty() ? "" : in.front()));
@@ -175,15 +216,17 @@ class Judge {
     }
   }
 
-  void balance() {
+  void balance(const std::string& checkpoints, bool apart) {
     std::string newest;
-    for (const std::string& path : world_.disk.below(at(".trommel/job"))) {
-      if (name_of(path).starts_with("checkpoint-") && path.ends_with(".json")) newest = path;
+    for (const std::string& path : world_.disk.below(folder_of(checkpoints))) {
+      if (path.starts_with(checkpoints) && path.ends_with(".json")) newest = path;
     }
     int64_t given = 0;
-    for (const World::File& file : world_.files) given += static_cast<int64_t>(file.rows.size());
+    for (const World::File& file : world_.files) {
+      if (file.apart == apart) given += static_cast<int64_t>(file.rows.size());
+    }
     if (newest.empty()) {
-      if (given > 0) wrong_.push_back("no checkpoint");
+      if (given > 0) wrong_.push_back("no checkpoint at " + checkpoints);
       return;
     }
     const auto checkpoint = parse_checkpoint(world_.disk.find(newest)->content, newest);

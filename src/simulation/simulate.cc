@@ -25,7 +25,8 @@ std::string phase_of(const std::string& touch) {
   if (about("commit to store") || about(".tmp -> ") || about("sync folder /job/out") ||
       about("sync folder /job/.trommel/job/rejects"))
     return "commit";
-  if (about("taken.jsonl") || about("remove /job/in") || about("/done") || about("/refused") || about("remove folder"))
+  if (about("taken.jsonl") || about("remove /job/in") || about("remove /job/apart") || about("/done") ||
+      about("/refused") || about("remove folder"))
     return "durable";
   if (about(".tmp") || about("temporaries") || about("/spool") || about("/transforms") || about("file system"))
     return "prepare";

@@ -23,6 +23,7 @@ Scenario Scenario::drawn(Dice& dice) {
   s.whole_file = s.watched && s.after != "keep" && dice.chance(0.3);
   s.dedupe = dice.chance(0.7);
   s.by_input = dice.chance(0.5);
+  s.apart = s.watched && dice.chance(0.4);
   s.tells_writers = dice.chance(0.8);
   s.slow_writers = s.tells_writers && s.watched && dice.chance(0.5);
   s.lanes = static_cast<int>(dice.between(1, 4));
@@ -51,14 +52,20 @@ std::string Scenario::pipeline() const {
   std::string text = fmt::format("name: job\nlanes: {}\nmax_rejects: 1000000\n", lanes);
   text += fmt::format("commit: {{ rows: {} }}\n", commit_rows);
   text += fmt::format("sources:\n  drops:\n    files: {{ {} }}\n    contract: rows.yaml\n", source);
+  if (apart)
+    text +=
+        "  others:\n    files: { path: \"apart/*.csv\", header: true, delimiter: \",\", watch: true, after: delete }\n"
+        "    contract: rows.yaml\n";
   text += "transforms:\n  sieve: { sieve: { from: drops } }\n";
+  if (apart) text += "  sift: { sieve: { from: others } }\n";
   if (dedupe) text += "  once: { dedupe: { from: sieve, by: [key], within: 3650d } }\n";
   text += "sinks:\n";
   text += fmt::format("  lines: {{ from: {}, files: {{ path: \"{}\" }} }}\n", last,
                       by_input ? "out/{source_stem}.csv" : "out/all.csv");
   for (const char* store : {"table", "topic"})
     text += fmt::format("  {}: {{ from: {}, store: {} }}\n", store, last, store);
-  text += "stores:\n  table: \"model:table\"\n  topic: \"model:topic\"\n";
+  if (apart) text += "  far: { from: sift, store: far }\n";
+  text += "stores:\n  table: \"model:table\"\n  topic: \"model:topic\"\n  far: \"model:far\"\n";
   return text;
 }
 
@@ -70,6 +77,7 @@ World::World(uint64_t seed, const std::function<void(const std::string&)>& log)
   if (scenario.whole_file) env.sound = std::string(kFolder) + "/in/";
   env.on_touch = [this] { goes_on(); };
   disk.make_folders(std::string(kFolder) + "/in/sub");
+  disk.make_folders(std::string(kFolder) + "/apart");
   const auto put = [this](const std::string& name, const std::string& text) {
     disk.append(*disk.create(std::string(kFolder) + "/" + name, kStart), text, kStart);
   };
@@ -104,15 +112,16 @@ void World::drop_the_rest() {
 }
 
 void World::drop() {
-  const char* folder = dice.chance(0.3) ? "/in/sub/" : "/in/";
+  const bool apart = scenario.apart && dice.chance(0.4);
+  const char* folder = apart ? "/apart/" : dice.chance(0.3) ? "/in/sub/" : "/in/";
   // Names come again once they are free. A file that stays is known by its name, and there no name may.
   const std::string name = scenario.after == "keep" ? fmt::format("f{}", files.size())
                                                     : std::string(1, "abc"[static_cast<size_t>(dice.below(3))]);
   const std::string path = std::string(kFolder) + folder + name + ".csv";
-  File file{path, {}};
+  File file{path, {}, apart};
   for (int i = 2; disk.find(file.path); ++i) file.path = fmt::format("{}{}{}-{}.csv", kFolder, folder, name, i);
   std::string text = "row,key\n";
-  const int64_t rows = dice.between(scenario.whole_file ? 0 : 1, 14);
+  const int64_t rows = dice.between(scenario.whole_file && !apart ? 0 : 1, 14);
   const bool clean = scenario.whole_file && dice.chance(0.6);
   for (int64_t i = 0; i < rows; ++i) {
     SimulatedRow row{++next_row_, dice.between(1, 40)};

@@ -26,6 +26,7 @@ struct Scenario {
   bool whole_file = false;
   bool dedupe = true;
   bool by_input = false;  ///< an output is named after its input
+  bool apart = false;     ///< a second part, of files of its own to a store of its own: another commit group
   bool slow_writers = false;
   bool tells_writers = true;
   bool power = true;  ///< crashes take the power away; else they kill the process alone
@@ -67,6 +68,7 @@ class World {
   struct File {
     std::string path;
     std::vector<SimulatedRow> rows;
+    bool apart = false;   ///< for the second part
     bool faulty() const;  ///< it holds a row that is refused before any sink
   };
 

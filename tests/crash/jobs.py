@@ -31,7 +31,7 @@ def text_of(rows, bad=0):
 
 def stays_in_state(path):
     """Whether a file of the state folder is one that a run which ended well leaves."""
-    return re.fullmatch(r"lock|status\.json|taken\.jsonl|checkpoint-\d+\.json|offsets/.*\.json|(rejects|transforms)/.*", path) is not None
+    return re.fullmatch(r"groups\.json|offsets/.*\.json|(groups/[^/]+/)?(lock|status\.json|taken\.jsonl|checkpoint-\d+\.json|(rejects|transforms)/.*)", path) is not None
 
 
 class Job:
