@@ -1,4 +1,5 @@
 #include "engine/plan.h"
+#include "engine/commit_groups.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -182,6 +183,39 @@ std::string schedule_json(Session& session, const ScheduleSettings& settings) {
                      runs);
 }
 
+/// The parts that each have epochs of their own, where there are several.
+std::vector<CommitGroup> groups_of(Session& session, const Pipeline& pipeline, const Plan& plan, Problems& problems) {
+  auto known = read_known_groups(session.env, plan.state_folder);
+  if (!known) return {};  // the run says so
+  const bool has_run = session.env.exists(plan.state_folder + "/taken.jsonl");
+  auto groups = commit_groups(plan, pipeline, has_run, *known, problems);
+  return groups.size() > 1 ? groups : std::vector<CommitGroup>{};
+}
+
+std::string groups_text(Session& session, const Plan& plan, const std::vector<CommitGroup>& groups) {
+  if (groups.empty()) return "";
+  std::string out = "\n" + session.out_terminal.paint("commit groups: ", Colour::bold) +
+                    "parts with epochs of their own, none of which waits for another\n";
+  for (const CommitGroup& group : groups) {
+    std::string names;
+    for (const size_t node : group.nodes) names += (names.empty() ? "" : ", ") + plan.nodes[node].name;
+    out += fmt::format("  {}: {}\n", group.name, names);
+  }
+  return out;
+}
+
+std::string groups_json(const Plan& plan, const std::vector<CommitGroup>& groups) {
+  if (groups.empty()) return "";
+  std::string out;
+  for (const CommitGroup& group : groups) {
+    std::vector<std::string> names;
+    for (const size_t node : group.nodes) names.push_back(plan.nodes[node].name);
+    out +=
+        fmt::format("{}{{\"name\":{},\"nodes\":{}}}", out.empty() ? "" : ",", json_text(group.name), text_list(names));
+  }
+  return "\"commit_groups\":[" + out + "],";
+}
+
 int plan_verb(Session& session, const Options& options) {
   session.set_variables(options.variables);
   Problems problems;
@@ -193,6 +227,8 @@ int plan_verb(Session& session, const Options& options) {
   const auto bound = endpoints::bind_endpoints(pipeline, *plan, session.components, session.env, problems);
   if (!problems.empty()) return session.fail(problems);
   if (!bound) return session.fail(bound.error());
+  const auto groups = groups_of(session, pipeline, *plan, problems);
+  if (!problems.empty()) return session.fail(problems);
   auto samples = sample_plan(*plan);
   if (!samples) return session.fail(samples.error());
   std::string nodes;
@@ -204,15 +240,17 @@ int plan_verb(Session& session, const Options& options) {
   const std::string budget = plan->max_rejects.text();
   const auto& schedule = pipeline.settings.schedule;
   if (options.json) {
-    session.out(
-        fmt::format("{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},{}\"nodes\":[{}]}}\n",
-                    json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget),
-                    (schedule ? schedule_json(session, *schedule) : "") + stores_json(*plan, *bound), nodes));
+    session.out(fmt::format(
+        "{{\"pipeline\":{},\"lanes\":{},\"memory_bytes\":{},\"max_rejects\":{},{}\"nodes\":[{}]}}\n",
+        json_text(plan->pipeline), plan->lanes, plan->memory_bytes, json_text(budget),
+        (schedule ? schedule_json(session, *schedule) : "") + groups_json(*plan, groups) + stores_json(*plan, *bound),
+        nodes));
     return done;
   }
   session.out(fmt::format("{}: {} {}, {} of memory, {} rejects allowed; nothing was written\n{}", plan->pipeline,
                           plan->lanes, plan->lanes == 1 ? "lane" : "lanes", bytes_text(plan->memory_bytes), budget,
-                          (schedule ? "\n" + schedule_text(session, *schedule) : "") + nodes +
+                          (schedule ? "\n" + schedule_text(session, *schedule) : "") +
+                              groups_text(session, *plan, groups) + nodes +
                               stores_text(session.out_terminal, *plan, *bound)));
   return done;
 }

@@ -131,7 +131,11 @@ def test_parts_that_get_connected_are_refused(folder):
     folder.drop("near", 1)
     folder.drop("far", 1)
     folder.run("run", "p.yaml", "--once")
+    said = folder.run("plan", "p.yaml")
+    assert "commit groups: " in said and "  near: near, near_rows\n  far: far, far_rows\n" in said, said
+    assert '"commit_groups":[{"name":"near","nodes":["near","near_rows"]}' in folder.run("plan", "p.yaml", "--json")
     folder.write(far="[near, far]")
+    assert "connected now" in folder.run("plan", "p.yaml", code=78)
     said = folder.run("run", "p.yaml", "--once", code=78)
     assert "p.yaml:" in said and "connected now" in said and "run --reset" in said
     folder.write(store="near.duckdb", table="u")

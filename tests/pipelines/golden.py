@@ -33,7 +33,7 @@ def balance_text(report: dict) -> str:
 
 def rejects_text(folder: Path) -> str:
     lines = []
-    for log in sorted(folder.glob(".trommel/*/rejects/*.jsonl")):
+    for log in sorted(folder.glob(".trommel/**/rejects/*.jsonl")):
         for line in log.read_text().splitlines():
             reject = json.loads(line)
             split = reject.get("split", "").split("/")[-1]

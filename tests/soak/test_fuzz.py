@@ -1,4 +1,5 @@
 """Each tests/fuzz/NAME_fuzz.cc under libFuzzer with the address sanitizer for FUZZ_SECONDS (default 120), where there is a clang with its runtime."""
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -8,11 +9,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
-LIBRARIES = ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"]
+LIBRARIES = ["-lyaml-cpp", "-lfmt", "-lhwy", "-lsimdjson", "-lxxhash", "-lcctz", "-l:libarrow.so.2600", "-l:libarrow_compute.so.2600"]
 
 
 def files_of(*folders):
-    return sorted(str(path.relative_to(ROOT)) for folder in ("avro", "base", "batch", "component", "config", "spec", *folders)
+    return sorted(str(path.relative_to(ROOT)) for folder in ("avro", "base", "batch", "component", "config", "schedule", "spec", *folders)
                   for path in (ROOT / "src" / folder).glob("*.cc") if not path.stem.endswith("_test"))
 
 
@@ -34,17 +35,41 @@ def clang():
     pytest.skip("no clang++ here")
 
 
+FLAGS = ["-std=c++20", "-g", "-O1", "-w", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+
+
+@pytest.fixture(scope="module")
+def arrow():
+    return subprocess.run([ROOT / "scripts/fetch", "arrow"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def compiled(arrow, tmp_path_factory):
+    """Gives the object files of sources, each compiled once."""
+    folder, known = tmp_path_factory.mktemp("objects"), {}
+
+    def compile_one(source):
+        known[source] = folder / (source.replace("/", "-") + ".o")
+        done = subprocess.run([clang(), *FLAGS, "-Isrc", "-I", f"{arrow}/include", "-c", source, "-o", known[source]], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def compile_all(sources):
+        with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(compile_one, [source for source in sources if source not in known]))
+        return [known[source] for source in sources]
+
+    return compile_all
+
+
 @pytest.mark.parametrize("name", TARGETS)
-def test_fuzz(name, tmp_path):
+def test_fuzz(name, tmp_path, arrow, compiled):
     sources, libraries, seeds = TARGETS[name]
-    arrow = subprocess.run([ROOT / "scripts/fetch", "arrow"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     program = tmp_path / name
-    built = subprocess.run([clang(), "-std=c++20", "-g", "-O1", "-w", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-Isrc",
-                            "-I", f"{arrow}/include", f"tests/fuzz/{name}_fuzz.cc", *sources, f"-L{arrow}", f"-Wl,-rpath,{arrow}", *libraries, "-o", program],
-                           cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    if "libclang_rt" in built.stderr:
+    objects = compiled([f"tests/fuzz/{name}_fuzz.cc", *sources])
+    linked = subprocess.run([clang(), *FLAGS, *objects, f"-L{arrow}", f"-Wl,-rpath,{arrow}", *libraries, "-o", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    if "libclang_rt" in linked.stderr:
         pytest.skip("this clang has no fuzzer runtime (libclang-rt-19-dev)")
-    assert built.returncode == 0, built.stderr
+    assert linked.returncode == 0, linked.stderr
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for i, seed in enumerate(seeds):
