@@ -83,6 +83,13 @@ class SchemaReader {
     } catch (const Json::parse_error& problem) {
       mistakes_.push_back(
           {"", at_byte(problem.byte), "this is not JSON", "a schema is JSON: { \"type\": \"record\", … }"});
+    } catch (const Json::out_of_range& problem) {
+      // Its text ends in the number, in quotes.
+      std::string_view number = problem.what();
+      number = number.substr(0, number.rfind('\''));
+      number = number.substr(number.rfind('\'') + 1);
+      mistakes_.push_back(
+          {"", at_byte(text_.find(number) + 1), fmt::format("no number is as large as {}", number), {}});
     }
     if (!mistakes_.empty()) out.schema = nullptr;
     out.mistakes = std::move(mistakes_);

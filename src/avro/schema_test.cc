@@ -33,6 +33,10 @@ std::string column_of(const std::string& type) {
   return text;
 }
 
+TEST(AvroSchema, ANumberThatNoneHoldsIsAMistakeOfItsOwn) {
+  EXPECT_EQ(mistakes_of("{\"type\": \"int\",\n \"x\": 1E444}"), "2:7 : no number is as large as 1E444\n");
+}
+
 TEST(AvroSchema, TypesBecomeOurs) {
   EXPECT_EQ(column_of(R"("boolean")"), "x: bool not null");
   EXPECT_EQ(column_of(R"("int")"), "x: int32 not null");
