@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak bench bench-small bench-epochs bench-avro bench-posts bench-queries test-registry clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak soak-inputs soak-crashes bench bench-small bench-epochs bench-avro bench-posts bench-queries test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,7 +85,13 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 
 soak: build venv ## Run the long tests: 10 GB, a 5 GB upload, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills
 	@scripts/build release bench_generate
-	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak tests/crash
+	$(MAKE) --no-print-directory --output-sync=target -j2 soak-inputs soak-crashes
+
+soak-inputs: # what is large, and what is random
+	$(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak
+
+soak-crashes: # a crash at every call, and kills
+	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/crash
 
 bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python
