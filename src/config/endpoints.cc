@@ -258,7 +258,7 @@ const Spec<ViewText>& ViewText::spec() {
           .description(
               "An entry of `views:`; its key is the table's name. It changes in the same transaction as the rows that "
               "it is made from, so that nobody sees the one without the other, and a commit that is repeated changes "
-              "neither.\n\n"
+              "neither. (In a ClickHouse, which has no transactions, it follows before the epoch counts as done.)\n\n"
               "With an epoch's rows only the groups that they belong to are made anew: those whose `by` columns have "
               "values that the rows bring. That needs a SELECT over one table, whose `by` columns are computed from "
               "columns of one row, and among those it is grouped by. Any other SELECT (joins, windows, a LIMIT), and "

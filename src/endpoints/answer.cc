@@ -160,7 +160,12 @@ class Answerer {
     const bool counts = endpoint_.settings.totals && values_.page.has_value();
     if (counts) queries.push_back(count_statement(endpoint_, values_));
     ASSIGN(auto answers, endpoint_.store->ask(queries, endpoint_.settings.timeout_us));
-    for (const auto& answer : answers) store_us_ += answer.statistics.elapsed_us;
+    for (const auto& answer : answers) {
+      store_us_ += answer.statistics.elapsed_us;
+      add_known(rows_read_, answer.statistics.rows_read);
+      add_known(bytes_read_, answer.statistics.bytes_read);
+      memory_bytes_ = std::max(memory_bytes_, answer.statistics.memory_bytes);
+    }
     Page page;
     page.schema = answers[0].schema;
     page.rows = std::move(answers[0].rows);
@@ -168,6 +173,23 @@ class Answerer {
     if (endpoint_.settings.totals && !values_.page) page.total = rows_in(page.rows);
     if (values_.page) TRY(cut(page));
     return page;
+  }
+
+  static void add_known(int64_t& sum, int64_t part) {
+    if (part >= 0) sum = std::max<int64_t>(sum, 0) + part;
+  }
+
+  /// What the store did for this answer, as far as it tells.
+  std::string timing() const {
+    std::string read;
+    const auto add = [&](const char* name, int64_t value) {
+      if (value >= 0) read += fmt::format("{}{}={}", read.empty() ? "" : ", ", name, value);
+    };
+    add("rows_read", rows_read_);
+    add("bytes_read", bytes_read_);
+    add("memory_bytes", memory_bytes_);
+    return fmt::format("store;dur={:.3f}{}", static_cast<double>(store_us_) / 1000,
+                       read.empty() ? "" : ";desc=\"" + read + "\"");
   }
 
   /// Takes off the row that only told of another page, and finds the pages beside this one.
@@ -232,7 +254,7 @@ class Answerer {
     if (page.next) response.headers.add("Link", fmt::format("<{}>; rel=\"next\"", *page.next));
     if (page.previous) response.headers.add("Link", fmt::format("<{}>; rel=\"prev\"", *page.previous));
     if (page.total >= 0) response.headers.set("X-Total-Results", std::to_string(page.total));
-    response.headers.set("Server-Timing", fmt::format("store;dur={:.3f}", static_cast<double>(store_us_) / 1000));
+    response.headers.set("Server-Timing", timing());
   }
 
   const BoundEndpoint& endpoint_;
@@ -240,6 +262,7 @@ class Answerer {
   RequestValues values_;
   std::optional<Cursor> cursor_;
   int64_t store_us_ = 0;
+  int64_t rows_read_ = -1, bytes_read_ = -1, memory_bytes_ = -1;  ///< -1: the store does not tell
 };
 
 }  // namespace

@@ -229,7 +229,7 @@ Json good_answer(const BoundEndpoint& endpoint) {
            {{"ETag", header("Another one when the rows may be others.")},
             {"Link", header("The pages beside this one (RFC 8288).")},
             {"X-Total-Results", header("Rows on all pages.")},
-            {"Server-Timing", header("How long the store took.")}}},
+            {"Server-Timing", header("How long the store took, and what it read, where it tells.")}}},
           {"content", std::move(content)}};
 }
 

@@ -32,6 +32,9 @@ struct EnumNames<avro::Subject> {
 namespace avro {
 namespace {
 
+/// In place of an address, so that a variable may leave it out.
+constexpr const char* no_registry = "none";
+
 struct RegistryConfig {
   std::string url;
   Subject subject = Subject::topic;
@@ -41,7 +44,8 @@ struct RegistryConfig {
   static const Spec<RegistryConfig>& spec() {
     static const auto spec =
         Spec<RegistryConfig>("registry", "A schema registry that speaks Confluent's interface")
-            .field("url", &RegistryConfig::url, "its address", {.example = "http://localhost:8081", .required = true})
+            .field("url", &RegistryConfig::url, "its address; `none`: there is none",
+                   {.example = "http://localhost:8081", .required = true})
             .field("subject", &RegistryConfig::subject,
                    "what the schema of a topic's values is called: topic `TOPIC-value`, record the record's full name, "
                    "topic_record `TOPIC-RECORD`")
@@ -56,8 +60,10 @@ struct RegistryConfig {
             .field("key_file", &RegistryConfig::key_file, "PEM file of its key")
             .scalar_is("url")
             .check([](const RegistryConfig& config, const Node& node, Problems& problems) {
-              if (!config.url.starts_with("http://") && !config.url.starts_with("https://"))
-                problems.add(node.place, "`url` of the registry begins with http:// or https://");
+              if (config.url != no_registry && !config.url.starts_with("http://") &&
+                  !config.url.starts_with("https://"))
+                problems.add(node.place, "`url` of the registry begins with http:// or https://",
+                             "`none` means that there is no registry");
             });
     return spec;
   }
@@ -127,6 +133,7 @@ Bound bind(const MessageSettings& settings, Problems& problems) {
   bound.where = settings.topic.empty() ? settings.context.name : settings.topic;
   if (settings.contract && settings.contract->avro) bound.schema = settings.contract->avro;
   if (bound.config.schema) bound.schema = schema_of_file(settings, *bound.config.schema, problems);
+  if (bound.config.registry && bound.config.registry->url == no_registry) bound.config.registry.reset();
   if (bound.config.registry) bound.registry = registry_of(settings, *bound.config.registry);
   return bound;
 }

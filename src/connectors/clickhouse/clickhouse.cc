@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arrow/api.h"
+#include "connectors/clickhouse/query_store.h"
 #include "connectors/clickhouse/sink.h"
 #include "fmt/format.h"
 
@@ -267,8 +268,14 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
     bound.notes.insert(bound.notes.end(), fit.notes.begin(), fit.notes.end());
   }
   bound.table = table_of(target.table, fit, stored, engine);
+  ASSIGN(target.views, plan_views({*bound.table}, settings.views));
   bound.store = make_sink(std::move(target), std::move(fit));
   return bound;
+}
+
+Result<QuerySettings> query_settings(const StoreSettings& settings, const BindContext& context) {
+  ASSIGN(auto address, parse_address(settings.store));
+  return QuerySettings{std::move(address), context.pipeline, settings.tables, settings.views, context.env};
 }
 
 }  // namespace
@@ -279,6 +286,15 @@ SinkKind clickhouse_store() {
   kind.spec = &clickhouse::clickhouse_spec().info();
   kind.is_store = true;
   kind.bind = clickhouse::bind;
+  kind.query = [](const StoreSettings& settings, const BindContext& context) -> Result<std::shared_ptr<QueryStore>> {
+    ASSIGN(auto query, clickhouse::query_settings(settings, context));
+    return clickhouse::make_query_store(std::move(query));
+  };
+  kind.views = [](const StoreSettings& settings, const BindContext& context,
+                  Problems& problems) -> Result<std::vector<BoundView>> {
+    ASSIGN(const auto query, clickhouse::query_settings(settings, context));
+    return clickhouse::bind_views(query, problems);
+  };
   return kind;
 }
 

@@ -192,8 +192,9 @@ class Translation {
   }
 
   std::string moment(const std::string& value) const {
-    return has_datetime64(engine_) ? fmt::format("parseDateTime64BestEffortOrNull({}, 6)", value)
-                                   : fmt::format("parseDateTimeBestEffortOrNull({})", value);
+    return has_datetime64(engine_) ? fmt::format("parseDateTime64BestEffortOrNull({}, 6{})", value,
+                                                 engine_.at_least(23, 7) ? "" : ", 'UTC'")
+                                   : fmt::format("parseDateTimeBestEffortOrNull({}, 'UTC')", value);
   }
 
   std::optional<std::string> date_trunc(Tokens tokens, size_t open, size_t close) const {

@@ -23,7 +23,7 @@ TEST(Dialect, puts_what_stores_share_as_the_engine_has_it) {
             "SELECT date_trunc('hour', parseDateTime64BestEffortOrNull(toString(created ), 6)) AS h, "
             "toInt32OrNull(toString(a || ')' )) FROM t");
   EXPECT_EQ(to_clickhouse(sql, old),
-            "SELECT toStartOfHour( parseDateTimeBestEffortOrNull(toString(created ))) AS h, "
+            "SELECT toStartOfHour( parseDateTimeBestEffortOrNull(toString(created ), 'UTC')) AS h, "
             "toInt32OrNull(toString(a || ')' )) FROM t");
   EXPECT_EQ(to_clickhouse("TRY_CAST(CAST(a AS String) AS VARCHAR)", current), "toString(CAST(a AS String) )");
   EXPECT_EQ(to_clickhouse("TRY_CAST(d AS DATE)", current),

@@ -260,8 +260,9 @@ Type arrow_type(const ColumnType& type, const Engine& engine) {
   if (type.kind != Kind::timestamp) return type.arrow;
   const auto unit = static_cast<const arrow::TimestampType&>(*type.arrow).unit();
   const auto zone = zone_in(type.text);
-  const bool cannot_do_without = !engine.at_least(20, 1);
-  return arrow::timestamp(unit, cannot_do_without && zone == engine.timezone ? "" : zone);
+  // Older engines take every text for a time in the zone of the server: what comes from there is a moment.
+  const bool is_clock = zone.empty() && engine.at_least(23, 7);
+  return arrow::timestamp(unit, zone.empty() && !is_clock ? "UTC" : zone);
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ struct AnswerColumn {
 };
 
 /// By names and types as the server spells them. Text that is not UTF-8 has U+FFFD in place of what is not. A time
-/// without a zone is a wall clock, and so is one of the server's own zone where an engine cannot leave it out. The
-/// error names a column whose type rows cannot have.
+/// without a zone is a wall clock where the session's zone is UTC (from ClickHouse 23.7 on), else a moment. The error
+/// names a column whose type rows cannot have.
 Result<std::vector<AnswerColumn>> answer_columns(const std::vector<std::pair<std::string, std::string>>& columns,
                                                  const Engine& engine);
 Schema schema_of(const std::vector<AnswerColumn>& columns);

@@ -86,10 +86,12 @@ TEST(NativeReader, knows_moments_from_wall_clocks) {
   old.major = 18;
   old.minor = 16;
   old.timezone = "Etc/UTC";
-  const auto columns = answer_columns({{"a", "DateTime('Etc/UTC')"}, {"b", "Nullable(DateTime('Asia/Tokyo'))"}}, old);
+  const auto columns =
+      answer_columns({{"a", "DateTime('Etc/UTC')"}, {"b", "Nullable(DateTime('Asia/Tokyo'))"}, {"c", "DateTime"}}, old);
   ASSERT_TRUE(columns);
-  EXPECT_EQ(type_name(*(*columns)[0].arrow), "timestamp(s)");
+  EXPECT_EQ(type_name(*(*columns)[0].arrow), "timestamp(s, Etc/UTC)");
   EXPECT_EQ(type_name(*(*columns)[1].arrow), "timestamp(s, Asia/Tokyo)");
+  EXPECT_EQ(type_name(*(*columns)[2].arrow), "timestamp(s, UTC)");
 }
 
 TEST(NativeReader, reads_lists_and_texts_of_one_width) {

@@ -61,7 +61,7 @@ Result<Written> written(const Query& query, const Engine& engine, bool values) {
   return out;
 }
 
-/// Makes SELECTs bind to tables that are not there yet, and to views as the pipeline has them now.
+/// Lets SELECTs read tables that are not there yet, as empty ones, and views as the pipeline has them now.
 class Shadows {
  public:
   Shadows(Client& client, Engine engine, const QuerySettings& settings)
@@ -85,11 +85,23 @@ class Shadows {
     return add_temporary(view.name, columns);
   }
 
+  Result<> add_all() {
+    TRY(make());
+    for (const View& view : settings_.views) TRY(add(view));
+    return {};
+  }
+
+  /// The SELECT among them.
+  Written among(Written query) const {
+    if (old()) query.settings.emplace_back("session_id", session_);
+    if (!with_.empty()) query.sql = fmt::format("{} SELECT * FROM ({}\n)", with_, query.sql);
+    return query;
+  }
+
   Result<std::vector<Column>> columns_of(const std::string& sql, Settings settings = {}) {
     Exception said;
-    if (old()) settings.emplace_back("session_id", session_);
-    const auto text = with_.empty() ? sql : fmt::format("{} SELECT * FROM ({}\n)", with_, sql);
-    auto columns = columns_of_select(client_, engine_, text, settings, &said);
+    const auto query = among({sql, std::move(settings)});
+    auto columns = columns_of_select(client_, engine_, query.sql, query.settings, &said);
     if (columns || said.code == 0 || may_be_tried_again(said.code)) return columns;
     auto error = columns.error();
     return config_error("", error.what, error.hint);
@@ -110,7 +122,7 @@ class Shadows {
     for (const Column& column : columns)
       items.push_back(
           fmt::format("defaultValueOfTypeName({}) AS {}", quote_text(column.type), quote_name(column.name)));
-    with_ += fmt::format("{}{} AS (SELECT {})", with_.empty() ? "WITH " : ", ", quote_name(table.name),
+    with_ += fmt::format("{}{} AS (SELECT {} WHERE 0)", with_.empty() ? "WITH " : ", ", quote_name(table.name),
                          fmt::join(items, ", "));
     return {};
   }
@@ -150,8 +162,7 @@ class ClickhouseQueryStore : public QueryStore {
     shape.parameters = parameters_in(query.sql);
     ASSIGN(auto text, written(query, engine_, false));
     Shadows shadows(*client, engine_, settings_);
-    TRY(shadows.make());
-    for (const View& view : settings_.views) TRY(shadows.add(view));
+    TRY(shadows.add_all());
     std::erase_if(text.settings, [](const auto& setting) { return !setting.first.starts_with("param_"); });
     ASSIGN(const auto columns, shadows.columns_of(text.sql, text.settings));
     std::vector<std::pair<std::string, std::string>> names;
@@ -221,13 +232,18 @@ class ClickhouseQueryStore : public QueryStore {
     return answers;
   }
 
-  Result<QueryAnswer> ask_one(Client& client, const Written& text, int64_t left_us) {
+  Result<QueryAnswer> ask_one(Client& client, const Written& text, int64_t left_us, bool shadowed = false) {
     const int64_t began = settings_.env->steady_us();
     Exception said;
     const auto answer = client.run(
         Statement{
             .sql = text.sql, .settings = text.settings, .format = "Native", .timeout_ms = left_us / us_a_ms + us_a_ms},
         &said);
+    if (!answer && said.code == codes::unknown_table && !shadowed) {  // nothing was committed yet
+      Shadows shadows(client, engine_, settings_);
+      TRY(shadows.add_all());
+      return ask_one(client, shadows.among(text), left_us, true);
+    }
     if (!answer) return refused(answer.error(), said, left_us - (settings_.env->steady_us() - began));
     ASSIGN(auto native, read_native(answer->body, engine_));
     if (native.columns.empty()) {  // no row, and so no block that says the columns

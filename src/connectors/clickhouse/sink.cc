@@ -15,6 +15,7 @@ class ClickhouseSink final : public StoreSink {
       : target_(std::move(target)),
         bound_(std::move(fit)),
         epochs_(target_.pipeline, target_.sink),
+        views_(target_.pipeline, target_.views),
         client_(target_.address, target_.packing) {}
 
   Guarantee guarantee() const override { return Guarantee::exactly_once; }
@@ -76,8 +77,18 @@ class ClickhouseSink final : public StoreSink {
     EpochWrite write{client_, engine, target_, fit, epochs_, record, epoch, sure_, segment};
     ASSIGN(const int64_t rows,
            engine.tokens&& engine.marks_inserts ? write_with_tokens(write) : write_by_partitions(write));
+    // Before the epoch counts as done: a commit that ends in between is repeated, and makes the same groups anew.
+    if (rows > 0) TRY(refresh_views(write));
     TRY(epochs_.write_committed(client_, epoch, rows));
     return rows;
+  }
+
+  Result<> refresh_views(const EpochWrite& write) {
+    // A replacing table takes rows away when others come: then no group is known by the rows that came.
+    const std::string came = write.fit.replacing
+                                 ? std::string()
+                                 : fmt::format("SELECT * FROM {} WHERE {}", write.table(), write.condition(write.sure));
+    return views_.refresh(client_, target_.table.table, came);
   }
 
   /// The table as it is now. One that was there is never made again: its rows are gone, and somebody should know.
@@ -99,6 +110,7 @@ class ClickhouseSink final : public StoreSink {
   const Target target_;
   const Fit bound_;
   const Epochs epochs_;
+  const ViewKeeper views_;
   Client client_;
   bool made_ = false;  ///< the table was there once, or was made
   bool sure_ = false;  ///< see EpochWrite
@@ -107,17 +119,21 @@ class ClickhouseSink final : public StoreSink {
 }  // namespace
 
 Result<int64_t> EpochWrite::rows_there(bool recent) const {
-  std::string sql =
-      fmt::format("SELECT count() FROM {} WHERE {} = {}", table(), quote_name(mark_column), epochs.mark(epoch));
+  const std::string sql = fmt::format("SELECT count() FROM {} WHERE {}", table(), condition(recent));
+  ASSIGN(const auto rows, client.rows(sql));
+  if (rows.size() != 1 || rows[0].size() != 1) return external_error("", "the rows of an epoch cannot be counted");
+  return std::atoll(rows[0][0].c_str());
+}
+
+std::string EpochWrite::condition(bool recent) const {
+  std::string sql = fmt::format("{} = {}", quote_name(mark_column), epochs.mark(epoch));
   // What was written since then lies in parts that are no older, however they are merged.
   if (recent && record.server_time > 0)
     sql += fmt::format(
         " AND _part IN (SELECT name FROM system.parts WHERE active AND database = {} AND table = {} AND "
         "toUInt32(modification_time) >= {})",
         quote_text(client.address().database), quote_text(target.table.table), record.server_time - 1);
-  ASSIGN(const auto rows, client.rows(sql));
-  if (rows.size() != 1 || rows[0].size() != 1) return external_error("", "the rows of an epoch cannot be counted");
-  return std::atoll(rows[0][0].c_str());
+  return sql;
 }
 
 std::shared_ptr<StoreSink> make_sink(Target target, Fit fit) {

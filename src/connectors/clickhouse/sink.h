@@ -7,6 +7,7 @@
 #include "component/sink.h"
 #include "connectors/clickhouse/epochs.h"
 #include "connectors/clickhouse/table.h"
+#include "connectors/clickhouse/views.h"
 
 namespace trommel::clickhouse {
 
@@ -16,6 +17,7 @@ struct Target {
   WantedTable table;
   int64_t block_rows = 500'000;  ///< of an INSERT at most
   std::string pipeline, sink;    ///< whose epochs these are
+  std::vector<ViewPlan> views;   ///< that follow the table
   Env* env = nullptr;
 
   std::string name() const { return address.shown() + " table " + table.table; }
@@ -37,6 +39,8 @@ struct EpochWrite {
   std::string table() const { return quote_name(target.table.table); }
   /// How many rows of the epoch the table has. `recent`: looks only at what was written since `record` was read.
   Result<int64_t> rows_there(bool recent) const;
+  /// What its rows have in common, as a condition; `recent` as above.
+  std::string condition(bool recent) const;
 };
 
 // Both return how many rows of the epoch the table has then.

@@ -206,6 +206,20 @@ TEST_P(Stores, describe_what_is_not_there_yet) {
   EXPECT_EQ(run("SHOW TABLES"), "");
 }
 
+TEST_P(Stores, answer_for_tables_that_are_not_there_yet) {
+  const auto made = store({rounds()}, shapes());
+  ASSERT_TRUE(made->open());
+  const std::vector<Query> queries = {{"SELECT count(*) AS n FROM hourly", {}},
+                                      {"SELECT game, bets FROM hourly", {}},
+                                      {"SELECT count(*) AS n FROM best", {}}};
+  const auto answers = made->ask(queries, 10'000'000);
+  EXPECT_EQ(text_of(answers), "0 0");
+  ASSERT_TRUE(answers);
+  EXPECT_EQ((*answers)[1].schema->num_fields(), 2);
+  const Query wrong{"SELECT * FROM nobody", {}};
+  EXPECT_FALSE(made->ask({&wrong, 1}, 10'000'000));
+}
+
 TEST_P(Stores, answer_with_columns_where_no_row_is) {
   const Query query{"SELECT 1 AS a, 'x' AS b FROM (SELECT 1 AS one) AS t WHERE one = 2", {}};
   const auto answers = store()->ask({&query, 1}, 10'000'000);
