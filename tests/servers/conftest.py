@@ -73,15 +73,15 @@ class Topics:
 class Job:
     """A folder with a pipeline, and runs of it."""
 
-    def __init__(self, folder, kafka):
-        self.folder, self.kafka, self.process = folder, kafka, None
+    def __init__(self, folder, **variables):
+        self.folder, self.variables, self.process = folder, variables, None
         (folder / "in").mkdir(parents=True, exist_ok=True)
 
     def pipeline(self, text):
         (self.folder / "p.yaml").write_text(text)
 
     def environment(self):
-        return {**os.environ, "KAFKA": self.kafka.address}
+        return {**os.environ, **self.variables}
 
     def once(self, *flags, code=0):
         done = subprocess.run([TROMMEL, "run", "p.yaml", "--once", *flags], cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=180)
@@ -131,7 +131,7 @@ def topics(kafka):
 
 @pytest.fixture
 def job(kafka, tmp_path):
-    made = Job(pathlib.Path(tmp_path) / "job", kafka)
+    made = Job(pathlib.Path(tmp_path) / "job", KAFKA=kafka.address)
     yield made
     made.stop()
     shutil.rmtree(made.folder, ignore_errors=True)

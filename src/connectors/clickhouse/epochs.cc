@@ -14,7 +14,7 @@ uint64_t hash(const std::string& text) { return XXH3_64bits(text.data(), text.si
 
 Result<> Epochs::make(Client& client, const Engine& engine) const {
   TRY(client.run(fmt::format(
-      "CREATE TABLE IF NOT EXISTS {} (pipeline String, sink String, committed UInt8, epoch UInt64, generation UInt32, "
+      "CREATE TABLE IF NOT EXISTS {} (pipeline String, sink String, committed UInt8, epoch UInt64, generation UInt64, "
       "rows Int64, at DateTime) ENGINE = ReplacingMergeTree ORDER BY (pipeline, sink, committed){}",
       table, engine.tokens ? " SETTINGS fsync_after_insert = 1, fsync_part_directory = 1" : "")));
   return {};

@@ -23,13 +23,13 @@ std::vector<std::string> addresses() {
   return {std::istream_iterator<std::string>(words), {}};
 }
 
-/// `count` rows from `first` on, of four days.
+/// `count` rows from `first` on, of two days.
 Batch rows_from(int64_t first, int64_t count) {
   std::vector<std::optional<std::string>> ids, names, days;
   for (int64_t i = first; i < first + count; ++i) {
     ids.push_back(std::to_string(i));
     names.push_back(i % 5 == 0 ? std::nullopt : std::optional("n" + std::to_string(i % 7)));
-    days.push_back(fmt::format("2024-01-0{}", 1 + i % 4));
+    days.push_back(fmt::format("2024-01-0{}", 1 + i % 2));
   }
   const arrow::ArrayVector columns = {from_texts("int64", ids), from_texts("string", names), from_texts("date", days)};
   const auto schema = arrow::schema({arrow::field("id", columns[0]->type()), arrow::field("name", columns[1]->type()),
@@ -109,7 +109,7 @@ class ClickhouseSink : public testing::TestWithParam<std::string> {
   static std::vector<std::string> expected(int64_t rows) {
     std::vector<std::string> out;
     for (int64_t i = 0; i < rows; ++i)
-      out.push_back(fmt::format("{}\t{}\t2024-01-0{}", i, i % 5 == 0 ? "\\N" : "n" + std::to_string(i % 7), 1 + i % 4));
+      out.push_back(fmt::format("{}\t{}\t2024-01-0{}", i, i % 5 == 0 ? "\\N" : "n" + std::to_string(i % 7), 1 + i % 2));
     return out;
   }
 
@@ -157,9 +157,9 @@ TEST_P(ClickhouseSink, AnEpochThatWasCutShortIsFilledUp) {
 }
 
 TEST_P(ClickhouseSink, AnEpochWhoseNumberWasNotWrittenIsThereOnce) {
-  ASSERT_TRUE(commit(*sink(50), 1, {rows_from(0, 400)}));
+  ASSERT_TRUE(commit(*sink(100), 1, {rows_from(0, 400)}));
   run("DROP TABLE _trommel_epochs");  // as if a crash had come before its row
-  const auto rows = commit(*sink(50), 1, {rows_from(0, 400)});
+  const auto rows = commit(*sink(100), 1, {rows_from(0, 400)});
   ASSERT_TRUE(rows) << rows.error().text();
   EXPECT_EQ(*rows, 400);
   EXPECT_THAT(said, IsEmpty());
@@ -167,23 +167,22 @@ TEST_P(ClickhouseSink, AnEpochWhoseNumberWasNotWrittenIsThereOnce) {
 }
 
 TEST_P(ClickhouseSink, PartitionsThatAreMissingAreFilledIn) {
-  ASSERT_TRUE(commit(*sink(50), 1, {rows_from(0, 400)}));
+  ASSERT_TRUE(commit(*sink(100), 1, {rows_from(0, 400)}));
   run("DROP TABLE _trommel_epochs");
   run("ALTER TABLE sunk DROP PARTITION '2024-01-02'");
-  run("ALTER TABLE sunk DROP PARTITION '2024-01-04'");
-  const auto rows = commit(*sink(50), 1, {rows_from(0, 400)});
+  const auto rows = commit(*sink(100), 1, {rows_from(0, 400)});
   ASSERT_TRUE(rows) << rows.error().text();
   expect_rows(400);
 }
 
 TEST_P(ClickhouseSink, RowsThatAreKnownAndNotThereAreSentAnew) {
   if (!tokens) GTEST_SKIP() << "it has no tokens";
-  ASSERT_TRUE(commit(*sink(50), 1, {rows_from(0, 400)}));
+  ASSERT_TRUE(commit(*sink(100), 1, {rows_from(0, 400)}));
   for (int round = 1; round < 3; ++round) {
     run("DROP TABLE _trommel_epochs");
     run("ALTER TABLE sunk DELETE WHERE id % 3 = 0 SETTINGS mutations_sync = 2");  // the engine still knows their tokens
     said.clear();
-    const auto rows = commit(*sink(50), 1, {rows_from(0, 400)});
+    const auto rows = commit(*sink(100), 1, {rows_from(0, 400)});
     ASSERT_TRUE(rows) << rows.error().text();
     EXPECT_EQ(*rows, 400);
     EXPECT_THAT(said, testing::Contains(HasSubstr("rows of epoch 1 were in the table")));
@@ -198,7 +197,7 @@ TEST_P(ClickhouseSink, RowsThatReplaceEachOtherAreThereOnce) {
   ASSERT_TRUE(commit(*sink(50), 1, {rows_from(0, 100), rows_from(0, 100)}));
   run("OPTIMIZE TABLE sunk FINAL");
   if (!tokens)
-    for (int day = 1; day < 5; ++day) run(fmt::format("OPTIMIZE TABLE sunk PARTITION '2024-01-0{}' FINAL", day));
+    for (int day = 1; day < 3; ++day) run(fmt::format("OPTIMIZE TABLE sunk PARTITION '2024-01-0{}' FINAL", day));
   expect_rows(100);
 }
 

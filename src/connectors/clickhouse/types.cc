@@ -21,6 +21,8 @@ constexpr int64_t day_min = -25'567, day_max = 120'529;
 constexpr int64_t date_max = 65'535, old_date_max = 49'672;  // older engines know no day after 2105
 
 bool has_wide_dates(const Engine& engine) { return engine.at_least(21, 9); }
+/// The day, or second, 0 is no value to older engines, but the lack of one.
+int64_t first_date(const Engine& engine) { return has_wide_dates(engine) ? 0 : 1; }
 bool has_datetime64(const Engine& engine) { return engine.at_least(20, 1); }
 bool has_bool(const Engine& engine) { return engine.at_least(22, 1); }
 bool has_low_cardinality(const Engine& engine) { return engine.at_least(19, 3); }
@@ -139,7 +141,7 @@ bool read_plain(std::string_view text, const Engine& engine, ColumnType& type) {
     return true;
   }
   if (text == "Date") {
-    set_date(type, 2, 0, has_wide_dates(engine) ? date_max : old_date_max);
+    set_date(type, 2, first_date(engine), has_wide_dates(engine) ? date_max : old_date_max);
     return true;
   }
   if (text == "Date32") {
@@ -147,7 +149,7 @@ bool read_plain(std::string_view text, const Engine& engine, ColumnType& type) {
     return true;
   }
   if (text == "DateTime" || inside(text, "DateTime")) {
-    set_timestamp(type, TimeUnit::SECOND, 4, 0, std::numeric_limits<uint32_t>::max());
+    set_timestamp(type, TimeUnit::SECOND, 4, first_date(engine), std::numeric_limits<uint32_t>::max());
     return true;
   }
   if (const auto inner = inside(text, "DateTime64")) return read_datetime64(*inner, type);

@@ -8,6 +8,8 @@
 // down first.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "connectors/clickhouse/blocks.h"
 #include "connectors/clickhouse/sink.h"
 
@@ -20,6 +22,11 @@ Result<> take_out(EpochWrite& write) {
   statement.settings = {{"mutations_sync", "2"}};
   TRY(write.client.run(statement));
   return {};
+}
+
+/// One that no token was ever made of, whatever became of the record of the last.
+int64_t next_generation(const EpochWrite& write) {
+  return std::max(write.record.generation + 1, write.target.env->now_us());
 }
 
 Result<int64_t> send_all(EpochWrite& write, int64_t generation) {
@@ -50,14 +57,15 @@ Result<int64_t> write_with_tokens(EpochWrite& write) {
   if (!write.sure && !write.fit.counts_hold) {
     // Nobody can tell what is missing. Rows of a key replace each other, and others are taken out.
     if (!write.fit.replacing) TRY(take_out(write));
-    TRY(write.epochs.write_generation(write.client, write.epoch, ++generation));
+    generation = next_generation(write);
+    TRY(write.epochs.write_generation(write.client, write.epoch, generation));
   }
   ASSIGN(const int64_t sent, send_all(write, generation));
   if (!write.fit.counts_hold) return sent;
   ASSIGN(const int64_t there, write.rows_there(write.sure));
   if (there == sent) return sent;
   TRY(take_out(write));
-  TRY(write.epochs.write_generation(write.client, write.epoch, generation + 1));
+  TRY(write.epochs.write_generation(write.client, write.epoch, next_generation(write)));
   return external_error(
       "", fmt::format("{} of {} rows of epoch {} were in the table: they are sent again", there, sent, write.epoch));
 }
