@@ -22,7 +22,7 @@ retry: {{ for: 60s, pause: 50ms }}
 sources:
   drops: {{ files: {{ path: in/*.csv, watch: true, after: delete }}, contract: {CONTRACT} }}
 sinks:
-  table: {{ from: drops, store: "${{CLICKHOUSE}}", table: %s, order_by: id, partition_by: day, block_rows: 150 }}
+  table: {{ from: drops, store: "${{CLICKHOUSE}}", table: %s, order_by: id, partition_by: day, block_rows: 700 }}
 """
 KINDS = {"current": Clickhouse, "old": OldClickhouse}
 
