@@ -37,7 +37,7 @@ class PartitionWrite {
     for (const auto& [partition, rows] : wanted) TRY(attach(partition, rows, there));
     TRY(drop(aside_));
     if (!write_.fit.counts_hold) return sent;
-    ASSIGN(const int64_t rows, write_.rows_there(write_.sure));
+    ASSIGN(const int64_t rows, write_.rows_there());
     if (rows == sent) return sent;
     return external_error("", fmt::format("the table has {} of {} rows of epoch {}", rows, sent, write_.epoch));
   }
@@ -67,8 +67,8 @@ class PartitionWrite {
 
   /// The id of a partition is how the names of its parts begin.
   Result<Rows> partitions_there() {
-    return counted(fmt::format("SELECT splitByChar('_', _part)[1] AS id, count() FROM {} WHERE {} = {} GROUP BY id",
-                               write_.table(), quote_name(mark_column), write_.epochs.mark(write_.epoch)));
+    return counted(fmt::format("SELECT splitByChar('_', _part)[1] AS id, count() FROM {} WHERE {} GROUP BY id",
+                               write_.table(), write_.condition()));
   }
 
   Result<Rows> parts_by_partition(const std::string& what) {

@@ -21,22 +21,21 @@ Result<> Epochs::make(Client& client, const Engine& engine) const {
 }
 
 Result<EpochRecord> Epochs::read(Client& client, Epoch asked) const {
-  Statement statement{
-      fmt::format("SELECT maxIf(epoch, committed = 1), argMaxIf(rows, epoch, committed = 1), maxIf(generation, "
-                  "committed = 0 AND epoch "
-                  "= {}), toUInt32(now()) FROM {} WHERE pipeline = {} AND sink = {}",
-                  asked, table, quote_text(pipeline_), quote_text(sink_))};
+  Statement statement{fmt::format(
+      "SELECT maxIf(epoch, committed = 1), argMaxIf(rows, epoch, committed = 1), maxIf(generation, committed = 0 AND "
+      "epoch = {}) FROM {} WHERE pipeline = {} AND sink = {}",
+      asked, table, quote_text(pipeline_), quote_text(sink_))};
   Exception said;
   const auto answer = client.run(statement, &said);
   if (!answer && said.code == codes::unknown_table) return EpochRecord{};
   if (!answer) return tl::unexpected(answer.error());
   EpochRecord record;
   unsigned long long last = 0;
-  long long rows = 0, generation = 0, now = 0;
-  if (std::sscanf(answer->body.c_str(), "%llu\t%lld\t%lld\t%lld", &last, &rows, &generation, &now) != 4)
+  long long rows = 0, generation = 0;
+  if (std::sscanf(answer->body.c_str(), "%llu\t%lld\t%lld", &last, &rows, &generation) != 3)
     return external_error(client.address().shown(),
                           fmt::format("{} does not answer as it should: {}", table, answer->body));
-  return EpochRecord{last, rows, generation, now};
+  return EpochRecord{last, rows, generation};
 }
 
 Result<> Epochs::write(Client& client, Epoch epoch, bool committed, int64_t generation, int64_t rows) const {
@@ -56,7 +55,11 @@ Result<> Epochs::write_generation(Client& client, Epoch epoch, int64_t generatio
   return write(client, epoch, false, generation, 0);
 }
 
-uint64_t Epochs::mark(Epoch epoch) const { return hash(fmt::format("{}\n{}\n{}", pipeline_, sink_, epoch)); }
+uint64_t Epochs::mark(Epoch epoch) const {
+  constexpr int sink_bits = 28;
+  const uint64_t sink = hash(fmt::format("{}\n{}", pipeline_, sink_)) >> (64 - sink_bits);
+  return epoch << sink_bits | sink;
+}
 
 std::string Epochs::key() const { return fmt::format("{:016x}", hash(fmt::format("{}\n{}", pipeline_, sink_))); }
 

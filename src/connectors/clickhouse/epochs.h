@@ -13,10 +13,9 @@
 namespace trommel::clickhouse {
 
 struct EpochRecord {
-  Epoch last = 0;           ///< committed; 0: none
-  int64_t rows = 0;         ///< of it
-  int64_t generation = 0;   ///< of the tokens of `asked`
-  int64_t server_time = 0;  ///< seconds since 1970 when this was read, by the server's clock
+  Epoch last = 0;          ///< committed; 0: none
+  int64_t rows = 0;        ///< of it
+  int64_t generation = 0;  ///< of the tokens of `asked`
 };
 
 class Epochs {
@@ -29,7 +28,8 @@ class Epochs {
   Result<> write_committed(Client& client, Epoch epoch, int64_t rows) const;
   Result<> write_generation(Client& client, Epoch epoch, int64_t generation) const;
 
-  /// What stands in `mark_column` of an epoch's rows.
+  /// What stands in `mark_column` of an epoch's rows: the epoch above 28 bits that tell sinks apart. It rises, so that
+  /// an index of lowest and highest values finds the newest.
   uint64_t mark(Epoch epoch) const;
   /// What tells this sink's things from another's: 16 hexadecimal digits.
   std::string key() const;

@@ -69,7 +69,7 @@ class ClickhouseSink final : public StoreSink {
   Result<int64_t> write(Epoch epoch, Segment& segment) {
     if (!sure_) client_.forget_engine();  // it may be another one by now
     ASSIGN(const Engine engine, client_.engine());
-    if (!made_) TRY(epochs_.make(client_, engine));
+    if (!sure_) TRY(epochs_.make(client_, engine));
     ASSIGN(const EpochRecord record, epochs_.read(client_, epoch));
     if (record.last > epoch) return segment.rows();
     if (record.last == epoch) return record.rows;
@@ -87,7 +87,7 @@ class ClickhouseSink final : public StoreSink {
     // A replacing table takes rows away when others come: then no group is known by the rows that came.
     const std::string came = write.fit.replacing
                                  ? std::string()
-                                 : fmt::format("SELECT * FROM {} WHERE {}", write.table(), write.condition(write.sure));
+                                 : fmt::format("SELECT * FROM {} WHERE {}", write.table(), write.condition());
     return views_.refresh(client_, target_.table.table, came);
   }
 
@@ -118,22 +118,14 @@ class ClickhouseSink final : public StoreSink {
 
 }  // namespace
 
-Result<int64_t> EpochWrite::rows_there(bool recent) const {
-  const std::string sql = fmt::format("SELECT count() FROM {} WHERE {}", table(), condition(recent));
-  ASSIGN(const auto rows, client.rows(sql));
+Result<int64_t> EpochWrite::rows_there() const {
+  ASSIGN(const auto rows, client.rows(fmt::format("SELECT count() FROM {} WHERE {}", table(), condition())));
   if (rows.size() != 1 || rows[0].size() != 1) return external_error("", "the rows of an epoch cannot be counted");
   return std::atoll(rows[0][0].c_str());
 }
 
-std::string EpochWrite::condition(bool recent) const {
-  std::string sql = fmt::format("{} = {}", quote_name(mark_column), epochs.mark(epoch));
-  // What was written since then lies in parts that are no older, however they are merged.
-  if (recent && record.server_time > 0)
-    sql += fmt::format(
-        " AND _part IN (SELECT name FROM system.parts WHERE active AND database = {} AND table = {} AND "
-        "toUInt32(modification_time) >= {})",
-        quote_text(client.address().database), quote_text(target.table.table), record.server_time - 1);
-  return sql;
+std::string EpochWrite::condition() const {
+  return fmt::format("{} = {}", quote_name(mark_column), epochs.mark(epoch));
 }
 
 std::shared_ptr<StoreSink> make_sink(Target target, Fit fit) {

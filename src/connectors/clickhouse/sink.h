@@ -32,15 +32,15 @@ struct EpochWrite {
   const Epochs& epochs;
   const EpochRecord& record;
   Epoch epoch = 0;
-  bool sure =
-      false;  ///< none of it can be there: this sink brought the one before it to its end, and tries the first time
+  /// None of it can be there: this sink brought the one before it to its end, and tries the first time.
+  bool sure = false;
   Segment& segment;
 
   std::string table() const { return quote_name(target.table.table); }
-  /// How many rows of the epoch the table has. `recent`: looks only at what was written since `record` was read.
-  Result<int64_t> rows_there(bool recent) const;
-  /// What its rows have in common, as a condition; `recent` as above.
-  std::string condition(bool recent) const;
+  /// How many rows of the epoch the table has.
+  Result<int64_t> rows_there() const;
+  /// What its rows have in common, as a condition.
+  std::string condition() const;
 };
 
 // Both return how many rows of the epoch the table has then.

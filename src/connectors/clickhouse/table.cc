@@ -11,6 +11,7 @@
 namespace trommel::clickhouse {
 namespace {
 
+constexpr const char* mark_index = "_trommel_epoch_at";
 constexpr const char* window_setting = "non_replicated_deduplication_window";
 
 bool is_word(char c) {
@@ -61,6 +62,11 @@ bool is_list(const ColumnType& type) { return type.kind == ColumnType::Kind::arr
 
 std::string mark_definition() { return fmt::format("{} UInt64 MATERIALIZED 0", quote_name(mark_column)); }
 
+/// Finds the rows of an epoch without reading all. Older engines read the column.
+std::string index_definition() {
+  return fmt::format("INDEX {} {} TYPE minmax GRANULARITY 1", mark_index, quote_name(mark_column));
+}
+
 std::string settings_text(const WantedTable& wanted, const Engine& engine) {
   std::vector<std::pair<std::string, std::string>> settings;
   if (engine.tokens) {
@@ -88,7 +94,7 @@ std::string create_table(const WantedTable& wanted, const std::vector<FilledColu
   for (const auto& [name, expression] : wanted.materialized)
     list += fmt::format("{} MATERIALIZED {}, ", quote_name(name), expression);
   std::string out = fmt::format("CREATE TABLE IF NOT EXISTS {} ({}{}) ENGINE = {}", quote_name(wanted.table), list,
-                                mark_definition(), wanted.engine);
+                                mark_definition() + (engine.tokens ? ", " + index_definition() : ""), wanted.engine);
   if (!wanted.partition_by.empty()) out += " PARTITION BY " + key_text(wanted, wanted.partition_by);
   out += " ORDER BY " + (wanted.order_by.empty() ? "tuple()" : key_text(wanted, wanted.order_by));
   if (!wanted.ttl.empty()) out += " TTL " + wanted.ttl;
@@ -135,6 +141,10 @@ class Fitter {
     } else if (mark->type != "UInt64") {
       fit_.differences.push_back(
           fmt::format("column `{}`: the table has {}, and it is to be UInt64", mark_column, mark->type));
+    }
+    if (engine_.tokens && !stored_.indexed) {
+      change(alter_ + "ADD " + index_definition());
+      change(alter_ + "MATERIALIZE INDEX " + mark_index);
     }
     if (engine_.tokens && stored_.window < deduplication_window && !stored_.engine.starts_with("Shared"))
       change(fmt::format("{}MODIFY SETTING {} = {}", alter_,
@@ -261,6 +271,10 @@ Result<std::optional<StoredTable>> look(Client& client, const Engine& engine, co
                          here, quote_text(table))));
   for (const auto& column : columns) out.columns.push_back({column.at(0), column.at(1), column.at(2), column.at(3)});
   if (!engine.tokens) return std::optional(std::move(out));
+  ASSIGN(const auto indexes,
+         client.rows(fmt::format("SELECT count() FROM system.data_skipping_indices WHERE {}table = {} AND name = {}",
+                                 here, quote_text(table), quote_text(mark_index))));
+  out.indexed = !indexes.empty() && indexes[0].at(0) != "0";
   const std::string setting = out.engine.starts_with("Replicated") ? "replicated_deduplication_window" : window_setting;
   out.window = setting_in(out.engine_full, setting, -1);
   if (out.window < 0) {

@@ -50,6 +50,7 @@ struct StoredTable {
   std::vector<StoredColumn> columns;
   int64_t window = 0;    ///< of deduplication
   bool expires = false;  ///< rows go by themselves: it has a TTL
+  bool indexed = false;  ///< by `mark_column`
 
   const StoredColumn* find(const std::string& name) const;
 };

@@ -43,7 +43,8 @@ StoredTable stored() {
            {"at", "Nullable(DateTime64(6, 'UTC'))", "", ""},
            {mark_column, "UInt64", "MATERIALIZED", "0"}},
           deduplication_window,
-          false};
+          false,
+          true};
 }
 
 TEST(ClickhouseTable, IsMadeAsItIsWanted) {
@@ -61,7 +62,8 @@ TEST(ClickhouseTable, IsMadeAsItIsWanted) {
       fit.ddl,
       ElementsAre(
           "CREATE TABLE IF NOT EXISTS `rounds` (`id` Int64, `name` LowCardinality(Nullable(String)), `at` "
-          "DateTime64(6, 'UTC'), `day` MATERIALIZED toDate(at), `_trommel_epoch` UInt64 MATERIALIZED 0) ENGINE "
+          "DateTime64(6, 'UTC'), `day` MATERIALIZED toDate(at), `_trommel_epoch` UInt64 MATERIALIZED 0, INDEX "
+          "_trommel_epoch_at `_trommel_epoch` TYPE minmax GRANULARITY 1) ENGINE "
           "= MergeTree PARTITION BY toYYYYMM(at) ORDER BY (`id`, toStartOfHour(at)) TTL at + INTERVAL 1 YEAR "
           "SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 0, fsync_part_directory = "
           "1, index_granularity = 4096"));
@@ -85,12 +87,15 @@ TEST(ClickhouseTable, OneOfSomebodyElseGetsWhatItLacks) {
   StoredTable table = stored();
   table.columns.pop_back();
   table.window = 0;
+  table.indexed = false;
   EXPECT_THAT(fit_table(wanted(), table, current()).ddl,
               ElementsAre("ALTER TABLE `rounds` ADD COLUMN `_trommel_epoch` UInt64 MATERIALIZED 0",
+                          "ALTER TABLE `rounds` ADD INDEX _trommel_epoch_at `_trommel_epoch` TYPE minmax GRANULARITY 1",
+                          "ALTER TABLE `rounds` MATERIALIZE INDEX _trommel_epoch_at",
                           "ALTER TABLE `rounds` MODIFY SETTING non_replicated_deduplication_window = 10000"));
   EXPECT_THAT(fit_table(wanted(), table, old()).ddl, ElementsAre(HasSubstr("ADD COLUMN `_trommel_epoch`")));
   table.engine = "ReplicatedMergeTree";
-  EXPECT_THAT(fit_table(wanted(), table, current()).ddl[1], HasSubstr("SETTING replicated_deduplication_window"));
+  EXPECT_THAT(fit_table(wanted(), table, current()).ddl[3], HasSubstr("SETTING replicated_deduplication_window"));
 }
 
 TEST(ClickhouseTable, DifferencesAreSaid) {

@@ -17,8 +17,7 @@ namespace trommel::clickhouse {
 namespace {
 
 Result<> take_out(EpochWrite& write) {
-  Statement statement{fmt::format("ALTER TABLE {} DELETE WHERE {} = {}", write.table(), quote_name(mark_column),
-                                  write.epochs.mark(write.epoch))};
+  Statement statement{fmt::format("ALTER TABLE {} DELETE WHERE {}", write.table(), write.condition())};
   statement.settings = {{"mutations_sync", "2"}};
   TRY(write.client.run(statement));
   return {};
@@ -62,7 +61,7 @@ Result<int64_t> write_with_tokens(EpochWrite& write) {
   }
   ASSIGN(const int64_t sent, send_all(write, generation));
   if (!write.fit.counts_hold) return sent;
-  ASSIGN(const int64_t there, write.rows_there(write.sure));
+  ASSIGN(const int64_t there, write.rows_there());
   if (there == sent) return sent;
   TRY(take_out(write));
   TRY(write.epochs.write_generation(write.client, write.epoch, next_generation(write)));
