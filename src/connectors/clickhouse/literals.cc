@@ -69,7 +69,11 @@ std::string quoted(std::string_view text) {
 
 /// NULL needs a type that has it; with any other value an index is of use without it.
 Result<ColumnType> type_of(const QueryParameter& parameter, const Engine& engine) {
-  auto type = column_type(*parameter.type, is_null(parameter), false, engine);
+  // Moments are written as they are in UTC, whatever zone their column shows them in.
+  const bool moment = parameter.type->id() == Id::TIMESTAMP;
+  const Type as = moment ? arrow::timestamp(static_cast<const arrow::TimestampType&>(*parameter.type).unit(), "UTC")
+                         : parameter.type;
+  auto type = column_type(*as, is_null(parameter), false, engine);
   if (!type)
     return config_error("", fmt::format("parameter `{}`: {}", parameter.name, type.error().what), type.error().hint);
   return type;
@@ -101,6 +105,8 @@ Result<std::string> literal(const QueryParameter& parameter, const Engine& engin
   ASSIGN(const auto type, type_of(parameter, engine));
   if (is_null(parameter)) return fmt::format("CAST(NULL AS {})", type.text);
   ASSIGN(const auto text, text_as(parameter, type, engine));
+  // A CAST to DateTime reads the text in the zone of the server.
+  if (type.kind == ColumnType::Kind::timestamp) return fmt::format("toDateTime({}, 'UTC')", quoted(text));
   if (type.kind == ColumnType::Kind::uuid) return fmt::format("toUUID({})", quoted(text));
   return fmt::format("CAST({} AS {})", quoted(text), type.text);
 }

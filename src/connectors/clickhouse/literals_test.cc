@@ -56,8 +56,10 @@ TEST(Literals, are_quoted_by_their_type) {
   EXPECT_EQ(literal_of("double", "-1e300"), "CAST('-1e+300' AS Float64)");
   EXPECT_EQ(literal_of("decimal(10,2)", "-1.25"), "CAST('-1.25' AS Decimal(10, 2))");
   EXPECT_EQ(literal_of("date", "2026-01-31"), "CAST('2026-01-31' AS Date)");
-  EXPECT_EQ(literal_of("timestamp(us)", "2026-01-31T12:00:00"), "CAST('2026-01-31 12:00:00' AS DateTime('UTC'))");
-  EXPECT_EQ(literal_of("timestamp(ms, UTC)", "2026-01-31T12:00:00Z"), "CAST('2026-01-31 12:00:00' AS DateTime('UTC'))");
+  EXPECT_EQ(literal_of("timestamp(us)", "2026-01-31T12:00:00"), "toDateTime('2026-01-31 12:00:00', 'UTC')");
+  EXPECT_EQ(literal_of("timestamp(ms, UTC)", "2026-01-31T12:00:00Z"), "toDateTime('2026-01-31 12:00:00', 'UTC')");
+  EXPECT_EQ(literal_of("timestamp(s, Europe/Berlin)", "2026-01-31T12:00:00+01:00"),
+            "toDateTime('2026-01-31 11:00:00', 'UTC')");
   EXPECT_EQ(literal_of("time(us)", "12:30:00"), "CAST('12:30:00.000000' AS String)");
   EXPECT_EQ(literal_of("uuid", "61f0c404-5cb3-11e7-907b-a6006ad3dba0"),
             "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')");

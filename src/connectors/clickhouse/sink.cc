@@ -84,11 +84,14 @@ class ClickhouseSink final : public StoreSink {
   }
 
   Result<> refresh_views(const EpochWrite& write) {
-    // A replacing table takes rows away when others come: then no group is known by the rows that came.
-    const std::string came = write.fit.replacing
+    // A replacing table takes rows away when others come, and one that was made just now may stand where another stood
+    // before: then the groups of the rows that came are not all that changed.
+    const std::string came = write.fit.replacing || made_anew_
                                  ? std::string()
                                  : fmt::format("SELECT * FROM {} WHERE {}", write.table(), write.condition());
-    return views_.refresh(client_, target_.table.table, came);
+    TRY(views_.refresh(client_, target_.table.table, came));
+    made_anew_ = false;
+    return {};
   }
 
   /// The table as it is now. One that was there is never made again: its rows are gone, and somebody should know.
@@ -102,6 +105,7 @@ class ClickhouseSink final : public StoreSink {
                   "change the table, or the rows", false};
       return tl::unexpected(std::move(error));
     }
+    if (!stored) made_anew_ = true;
     for (const std::string& ddl : fit.ddl) TRY(client_.run(ddl));
     made_ = true;
     return fit;
@@ -112,8 +116,9 @@ class ClickhouseSink final : public StoreSink {
   const Epochs epochs_;
   const ViewKeeper views_;
   Client client_;
-  bool made_ = false;  ///< the table was there once, or was made
-  bool sure_ = false;  ///< see EpochWrite
+  bool made_ = false;       ///< the table was there once, or was made
+  bool made_anew_ = false;  ///< and its views do not know yet
+  bool sure_ = false;       ///< see EpochWrite
 };
 
 }  // namespace
