@@ -290,3 +290,33 @@ stores: {{ w: {{ type: clickhouse, host: 127.0.0.1, port: {guarded.port}, user: 
         assert "hunter2" not in said + refused
     finally:
         guarded.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_the_disk_of_the_server_is_full(server, tmp_path, table):
+    small = tmp_path / "disk"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", small], check=True)
+    full = type(server)(small / "server")
+    job = Job(tmp_path / "job", CLICKHOUSE=full.address)
+    try:
+        full.start()
+        job.pipeline(INTO % table)
+        drop(job, "a.csv", rows(0, 1000))
+        job.start()
+        until_there(job, full, table, 1000)
+        free = shutil.disk_usage(small).free
+        with open(small / "others", "wb") as others:  # all but what a handful of small parts takes
+            others.write(b"x" * (free - 200_000))
+        drop(job, "b.csv", rows(1000, 60_000))
+        job.until(lambda: "trying again" in job.said(), "it says so")
+        drop(job, "c.csv", rows(61_000, 1000))
+        job.until(lambda: not any((job.folder / "in").glob("*.csv")), "it reads on")
+        (small / "others").unlink()
+        until_there(job, full, table, 62_000)
+        job.end()
+        assert held(full, table) == collections.Counter(rows(0, 62_000)), job.said()
+    finally:
+        job.stop()
+        full.stop()
+        subprocess.run(["umount", "--lazy", small], check=True)

@@ -23,8 +23,13 @@ std::vector<NativeColumn> native_columns(const std::vector<FilledColumn>& column
 
 }  // namespace
 
-BlockReader::BlockReader(Segment& segment, const std::vector<FilledColumn>& columns, uint64_t mark, int64_t block_rows)
-    : segment_(segment), columns_(columns), block_rows_(block_rows), writer_(native_columns(columns, mark)) {}
+BlockReader::BlockReader(Segment& segment, const std::vector<FilledColumn>& columns, uint64_t mark, int64_t block_rows,
+                         int64_t block_bytes)
+    : segment_(segment),
+      columns_(columns),
+      block_rows_(block_rows),
+      block_bytes_(static_cast<size_t>(block_bytes)),
+      writer_(native_columns(columns, mark)) {}
 
 std::string BlockReader::column_list() const {
   std::string out;
@@ -57,7 +62,7 @@ Result<> BlockReader::cast_batch(const Batch& batch) {
 }
 
 Result<int64_t> BlockReader::next(std::string& out) {
-  while (writer_.rows() < block_rows_ && writer_.bytes() < block_bytes_max) {
+  while (writer_.rows() < block_rows_ && writer_.bytes() < block_bytes_) {
     if (at_ == batch_rows_) {
       Batch batch;
       if (!ended_) {

@@ -10,13 +10,12 @@
 
 namespace trommel::clickhouse {
 
-/// A block is closed at so many bytes too, where rows are wide.
-inline constexpr size_t block_bytes_max = 64 << 20;
-
 class BlockReader {
  public:
-  /// Each row gets `mark`. `segment` and `columns` must outlive it.
-  BlockReader(Segment& segment, const std::vector<FilledColumn>& columns, uint64_t mark, int64_t block_rows);
+  /// Each row gets `mark`. A block is closed at so many rows, or at so many bytes and what a few thousand rows are.
+  /// `segment` and `columns` must outlive it.
+  BlockReader(Segment& segment, const std::vector<FilledColumn>& columns, uint64_t mark, int64_t block_rows,
+              int64_t block_bytes);
 
   /// Appends the next block to `out`, and returns its rows; 0 after the last. A value that a column does not take is a
   /// data error.
@@ -30,6 +29,7 @@ class BlockReader {
   Segment& segment_;
   const std::vector<FilledColumn>& columns_;
   const int64_t block_rows_;
+  const size_t block_bytes_;
   NativeWriter writer_;
   std::vector<std::shared_ptr<arrow::Array>> batch_;  ///< the batch that is being written
   int64_t batch_rows_ = 0, at_ = 0;

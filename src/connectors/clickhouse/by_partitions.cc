@@ -93,11 +93,14 @@ class PartitionWrite {
   }
 
   Result<int64_t> fill_aside() {
-    BlockReader blocks(write_.segment, write_.fit.columns, write_.epochs.mark(write_.epoch), write_.target.block_rows);
-    Statement statement{fmt::format("INSERT INTO {} ({}) FORMAT Native", quote_name(aside_), blocks.column_list())};
+    BlockReader blocks(write_.segment, write_.fit.columns, write_.epochs.mark(write_.epoch), write_.target.block_rows,
+                       write_.target.block_bytes);
+    const std::string insert =
+        fmt::format("INSERT INTO {} ({}) FORMAT Native\n", quote_name(aside_), blocks.column_list());
+    Statement statement;
     statement.settings = write_.engine.insert_settings();
     for (int64_t sent = 0;;) {
-      statement.data.clear();
+      statement.data = insert;
       ASSIGN(const int64_t rows, blocks.next(statement.data));
       if (rows == 0) return sent;
       TRY(client().run(statement));

@@ -44,6 +44,7 @@ struct Config {
   Compression compression = Compression::automatic;
 };
 
+constexpr int64_t block_bytes_min = 1 << 20;
 constexpr int64_t block_rows_max = 1'000'000;  // a server cuts larger ones, at 1,048,449 rows unless told otherwise
 
 Place place_of(const Node& node, const char* key) {
@@ -242,6 +243,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   target.address = *address;
   target.packing = packing_of(config.compression, address->url);
   target.block_rows = config.block_rows;
+  target.block_bytes = std::clamp(context.memory.writers / 4, block_bytes_min, target.block_bytes);
   target.pipeline = settings.pipeline;
   target.sink = settings.name;
   target.env = context.env;

@@ -45,7 +45,7 @@ int code_in(std::string_view text) {
 /// What a person needs of `Code: 60. DB::Exception: Table t does not exist. (UNKNOWN_TABLE) (version 26.7)`, or of
 /// `Code: 60, e.displayText() = DB::Exception: Table t does not exist., e.what() = DB::Exception`.
 std::string text_of(std::string_view body) {
-  constexpr std::string_view word = "DB::Exception: ";
+  constexpr std::string_view word = "Exception: ";  // DB::Exception, DB::ErrnoException
   std::string_view text = body;
   if (const size_t at = text.find(word); at != std::string_view::npos) text.remove_prefix(at + word.size());
   for (const std::string_view tail : {", e.what() = ", " (version ", "Stack trace:"})
@@ -184,16 +184,18 @@ Error Client::refused(const http::Response& response, Exception& exception) cons
 
 Result<Answer> Client::run(const Statement& statement, Exception* exception) {
   // The text goes in front of the rows: an address may be too long for a server, and stands in logs.
-  std::string body = statement.sql;
-  if (!statement.data.empty()) body += "\n" + statement.data;
+  std::string joined;
+  if (!statement.sql.empty()) joined = statement.data.empty() ? statement.sql : statement.sql + "\n" + statement.data;
+  const std::string& body = statement.sql.empty() ? statement.data : joined;
+  std::string body_packed;
   http::Request request;
   request.method = "POST";
   request.url = url(statement);
   if (packing_ != Packing::none && !statement.data.empty()) {
-    ASSIGN(body, packed(body, packing_));
+    ASSIGN(body_packed, packed(body, packing_));
     request.headers.push_back({"Content-Encoding", packing_ == Packing::zstd ? "zstd" : "gzip"});
   }
-  request.body = as_bytes(body);
+  request.body = as_bytes(body_packed.empty() ? body : body_packed);
   request.consume = statement.consume;
   request.timeout_ms = statement.timeout_ms;
   request.stall_timeout_s = 0;  // a server that works says nothing

@@ -42,7 +42,9 @@ struct Engine {
 
 struct Statement {
   std::string sql = {};
-  std::string data = {};  ///< rows of an INSERT whose text ends with `FORMAT Name`
+  /// Rows of an INSERT whose text ends with `FORMAT Name`. Where `sql` is empty that text stands in front of them, and
+  /// a line end: then nothing is copied.
+  std::string data = {};
   /// Of the server, by their names; `param_NAME` binds a parameter, `query_id` names the query.
   Settings settings = {};
   std::string format = {};           ///< of the answer; empty: TabSeparated

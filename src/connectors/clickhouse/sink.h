@@ -15,9 +15,10 @@ struct Target {
   Address address;
   Packing packing = Packing::none;
   WantedTable table;
-  int64_t block_rows = 500'000;  ///< of an INSERT at most
-  std::string pipeline, sink;    ///< whose epochs these are
-  std::vector<ViewPlan> views;   ///< that follow the table
+  int64_t block_rows = 500'000;    ///< of an INSERT at most
+  int64_t block_bytes = 64 << 20;  ///< likewise; a little more
+  std::string pipeline, sink;      ///< whose epochs these are
+  std::vector<ViewPlan> views;     ///< that follow the table
   Env* env = nullptr;
 
   std::string name() const { return address.shown() + " table " + table.table; }

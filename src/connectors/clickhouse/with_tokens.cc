@@ -29,13 +29,15 @@ int64_t next_generation(const EpochWrite& write) {
 }
 
 Result<int64_t> send_all(EpochWrite& write, int64_t generation) {
-  BlockReader blocks(write.segment, write.fit.columns, write.epochs.mark(write.epoch), write.target.block_rows);
-  Statement statement{fmt::format("INSERT INTO {} ({}) FORMAT Native", write.table(), blocks.column_list())};
+  BlockReader blocks(write.segment, write.fit.columns, write.epochs.mark(write.epoch), write.target.block_rows,
+                     write.target.block_bytes);
+  const std::string insert = fmt::format("INSERT INTO {} ({}) FORMAT Native\n", write.table(), blocks.column_list());
+  Statement statement;
   const std::string token = fmt::format("{}:{}:{}:{}", write.target.pipeline, write.target.sink, write.epoch,
                                         generation == 0 ? "" : fmt::format("{}:", generation));
   int64_t sent = 0;
   for (int64_t block = 0;; ++block) {
-    statement.data.clear();
+    statement.data = insert;
     ASSIGN(const int64_t rows, blocks.next(statement.data));
     if (rows == 0) return sent;
     statement.settings = write.engine.insert_settings();
