@@ -227,6 +227,7 @@ class Client::Connection {
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_TCP_NODELAY, 1L);
+    set(CURLOPT_FRESH_CONNECT, request.only_once ? 1L : 0L);
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_timeout_ms));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
     set(CURLOPT_LOW_SPEED_LIMIT, request.stall_timeout_s > 0 ? 1L : 0L);

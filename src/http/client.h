@@ -41,7 +41,10 @@ struct Request {
 
   int64_t timeout_ms = 0;        ///< of the whole; 0: none
   int64_t stall_timeout_s = 60;  ///< this long less than a byte a second, and it is given up; 0: never
-  std::stop_token stop;          ///< ends the transfer with an error within a second
+  /// On a connection of its own. Over one that was used before libcurl sends once more, by itself, what no answer came
+  /// to: a server may have done it, and died.
+  bool only_once = false;
+  std::stop_token stop;  ///< ends the transfer with an error within a second
 };
 
 struct Response {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 namespace trommel::http {
@@ -81,6 +82,47 @@ Client client(const std::string& user = "", const std::string& password = "", co
   settings.bearer_token = token;
   return Client(std::move(settings));
 }
+
+/// Answers the first request that ever comes, and to no other one: it hangs up.
+class DiesAfterOne {
+ public:
+  DiesAfterOne() {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(::listen(listener_, 4), 0);
+    socklen_t size = sizeof(address);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+    acceptor_ = std::thread([this] {
+      for (int connection; (connection = ::accept(listener_, nullptr, nullptr)) >= 0;)
+        connections_.emplace_back([this, connection] { serve(connection); });
+    });
+  }
+  ~DiesAfterOne() {
+    ::shutdown(listener_, SHUT_RDWR);
+    acceptor_.join();
+    for (auto& connection : connections_) connection.join();
+    ::close(listener_);
+  }
+  std::string url;
+  std::atomic<int> requests = 0;
+
+ private:
+  void serve(int connection) {
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    char piece[4096];
+    while (::recv(connection, piece, sizeof(piece), 0) > 0 && ++requests == 1)
+      (void)::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+    ::close(connection);
+  }
+
+  int listener_ = -1;
+  std::thread acceptor_;
+  std::vector<std::thread> connections_;
+};
 
 TEST(HttpClient, GetsStatusHeadersAndBody) {
   OneAnswer server("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nX-A:  b \r\nContent-Length: 5\r\n\r\nhello");
@@ -225,6 +267,21 @@ TEST(HttpClient, AnAnswerThatBreaksOffIsAnError) {
   Request request;
   request.url = server.url("/");
   EXPECT_FALSE(client().send(request));
+}
+
+TEST(HttpClient, WhatMayNotBeDoneTwiceIsSentOnce) {
+  for (const bool only_once : {false, true}) {
+    DiesAfterOne server;
+    Client sender = client();
+    Request request;
+    request.method = "POST";
+    request.url = server.url;
+    ASSERT_TRUE(sender.send(request));
+    request.only_once = only_once;
+    EXPECT_FALSE(sender.send(request));
+    EXPECT_EQ(server.requests, only_once ? 2 : 3);  // libcurl tries again on a connection that was used before
+    sender = client();
+  }
 }
 
 TEST(Url, EscapesAndShows) {

@@ -34,6 +34,7 @@ class PartitionWrite {
     ASSIGN(const int64_t sent, fill_aside());
     TRY(join_parts());
     ASSIGN(const Rows wanted, parts_by_partition("sum(rows)"));
+    TRY(check_aside(wanted, sent));
     for (const auto& [partition, rows] : wanted) TRY(attach(partition, rows, there));
     TRY(drop(aside_));
     if (!write_.fit.counts_hold) return sent;
@@ -99,6 +100,7 @@ class PartitionWrite {
         fmt::format("INSERT INTO {} ({}) FORMAT Native\n", quote_name(aside_), blocks.column_list());
     Statement statement;
     statement.settings = write_.engine.insert_settings();
+    statement.only_once = true;
     for (int64_t sent = 0;;) {
       statement.data = insert;
       ASSIGN(const int64_t rows, blocks.next(statement.data));
@@ -106,6 +108,14 @@ class PartitionWrite {
       TRY(client().run(statement));
       sent += rows;
     }
+  }
+
+  /// Before any of it is where others see it.
+  Result<> check_aside(const Rows& parts, int64_t sent) const {
+    int64_t rows = 0;
+    for (const auto& part : parts) rows += part.second;
+    if (rows == sent || !write_.fit.counts_hold) return {};
+    return external_error("", fmt::format("the table aside has {} rows, {} were sent", rows, sent));
   }
 
   /// Only one part is attached at a stroke.
@@ -131,8 +141,10 @@ class PartitionWrite {
           "", fmt::format("the table has {} of {} rows of epoch {} in partition {}: somebody else changes it",
                           known->second, rows, write_.epoch, partition));
     }
-    TRY(client().run(fmt::format("ALTER TABLE {} ATTACH PARTITION ID {} FROM {}", write_.table(), quote_text(partition),
-                                 quote_name(aside_))));
+    Statement statement{fmt::format("ALTER TABLE {} ATTACH PARTITION ID {} FROM {}", write_.table(),
+                                    quote_text(partition), quote_name(aside_))};
+    statement.only_once = true;
+    TRY(client().run(statement));
     return {};
   }
 

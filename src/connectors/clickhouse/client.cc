@@ -199,6 +199,7 @@ Result<Answer> Client::run(const Statement& statement, Exception* exception) {
   request.consume = statement.consume;
   request.timeout_ms = statement.timeout_ms;
   request.stall_timeout_s = 0;  // a server that works says nothing
+  request.only_once = statement.only_once;
   request.stop = statement.stop;
   ASSIGN(auto response, http_.send(request));
   Exception said;

@@ -48,6 +48,7 @@ struct Statement {
   /// Of the server, by their names; `param_NAME` binds a parameter, `query_id` names the query.
   Settings settings = {};
   std::string format = {};           ///< of the answer; empty: TabSeparated
+  bool only_once = false;            ///< what may not be done twice is not sent twice either
   bool in_default_database = false;  ///< true: the address's database need not be there
 
   http::BodyConsumer consume = {};  ///< takes the answer as it comes; else it is gathered in `Answer`

@@ -134,6 +134,8 @@ class Fitter {
     if (!is_known_engine(stored_.engine))
       fit_.differences.push_back(
           fmt::format("its engine is {}, and rows are written to MergeTree and ReplacingMergeTree", stored_.engine));
+    if (stored_.engine.starts_with("Replicated") && !(engine_.tokens && engine_.marks_inserts))
+      fit_.differences.push_back("tables of several servers need ClickHouse 22.2 or later, which knows tokens");
     for (const TableColumn& column : wanted_.columns) fit_column(column);
     const StoredColumn* mark = stored_.find(mark_column);
     if (mark == nullptr) {

@@ -113,6 +113,9 @@ TEST(ClickhouseTable, DifferencesAreSaid) {
   table = stored();
   table.engine = "SummingMergeTree";
   EXPECT_THAT(fit_table(wanted(), table, current()).differences, ElementsAre(HasSubstr("SummingMergeTree")));
+  table.engine = "ReplicatedMergeTree";
+  EXPECT_THAT(fit_table(wanted(), table, current()).differences, IsEmpty());
+  EXPECT_THAT(fit_table(wanted(), table, old()).differences, ElementsAre(HasSubstr("tables of several servers")));
 }
 
 TEST(ClickhouseTable, WhatItLacksIsAddedOrLeftOut) {
