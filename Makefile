@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak soak-inputs soak-crashes bench bench-small bench-epochs bench-avro bench-posts bench-queries test-registry clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak soak-inputs soak-crashes bench bench-small bench-epochs bench-avro bench-upload bench-posts bench-queries test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,11 @@ bench-epochs: build ## What epochs, the spool and a restart cost
 bench-avro: build venv ## Decode and encode Avro beside fastavro (and libavro, where it is installed)
 	@scripts/build release bench_avro
 	$(TROMMEL_CACHE)/venv/bin/python bench/avro.py
+
+bench-upload: build ## CSV upload to ClickHouse through Kafka, beside the way it is usually written, on servers started here
+	@scripts/system_packages servers
+	scripts/venv upload-venv requirements/upload.txt
+	$(TROMMEL_CACHE)/upload-venv/bin/python bench/upload.py
 
 bench-posts: build ## Small POSTs that are durable when answered, beside FastAPI with an fsync for each
 	@scripts/system_packages python

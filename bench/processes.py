@@ -28,7 +28,11 @@ class Process:
         self.log = pathlib.Path(folder) / f"{name}.log"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(part) for part in command], cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.ended = None
+        self.ended, self.peak = None, 0.0
+
+    def running(self):
+        """Without taking its exit code, which wait() needs."""
+        return self.ended is None and os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def cpu(self):
         """User and system, its threads included."""
@@ -44,7 +48,7 @@ class Process:
         return 0.0
 
     def alive(self):
-        if self.process.poll() is None:
+        if self.running():
             return
         raise RuntimeError(f"{self.process.args} ended: {self.log.read_text()[-3000:]}")
 
@@ -64,13 +68,20 @@ class Process:
                 return False
         self.until(answers, url)
 
+    def wait(self):
+        """Until it ends by itself."""
+        if self.ended is None:
+            _, status, usage = os.wait4(self.process.pid, 0)
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+            self.ended, self.peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+            if self.process.returncode > 0:
+                raise RuntimeError(f"{self.process.args} ended: {self.log.read_text()[-3000:]}")
+        return self.ended
+
     def end(self, with_signal=signal.SIGINT):
         if self.ended is None:
-            self.process.send_signal(with_signal)
-            _, _, usage = os.wait4(self.process.pid, 0)
-            self.process.returncode = 0
-            self.ended = usage.ru_utime + usage.ru_stime
-        return self.ended
+            os.kill(self.process.pid, with_signal)  # send_signal() would take its exit code
+        return self.wait()
 
 
 def bench_binary(name):

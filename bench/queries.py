@@ -22,13 +22,16 @@ import duckdb
 
 from processes import Process, bench_binary, free_port, keep, load, ROOT
 
+sys.path.insert(0, str(ROOT / "tests/servers"))
+from clickhouse import Clickhouse  # noqa: E402
+
 DAYS, GAMES, PLAYERS = 28, 8, 2000
 PIPELINE = """
 name: queries
 sources:
   files: {{ files: rounds.parquet }}
 sinks:
-  rounds: {{ store: warehouse, table: game_rounds }}
+  rounds: {{ store: warehouse, table: game_rounds, order_by: [user_id, created_timestamp] }}
 stores:
   warehouse: "{store}"
 views:
@@ -68,7 +71,7 @@ def make_rounds(path, rows):
     duckdb.sql("SELECT setseed(0.5)")
     duckdb.execute("SET threads = 1; SET preserve_insertion_order = true")
     duckdb.execute(f"""
-        COPY (SELECT strftime(TIMESTAMP '2026-01-01' + to_microseconds(i * {DAYS} * 86400000000 // {rows}), '%Y-%m-%d %H:%M:%S') AS created_timestamp, i::INT AS game_instance_id,
+        COPY (SELECT strftime(TIMESTAMP '2026-01-01' + to_microseconds(i * {DAYS} * 86400000 // {rows} * 1000), '%Y-%m-%d %H:%M:%S') AS created_timestamp, i::INT AS game_instance_id,
                      format('user_{{:04}}', hash(i) % {PLAYERS}) AS user_id, (1 + hash(i, 1) % {GAMES})::INT AS game_id,
                      CASE WHEN hash(i, 2) % 10 < 8 THEN hash(i, 3) % 400 / 4.0 END AS real_amount_bet, CASE WHEN hash(i, 4) % 10 < 2 THEN hash(i, 5) % 400 / 4.0 END AS bonus_amount_bet,
                      CASE WHEN hash(i, 6) % 10 < 3 THEN hash(i, 7) % 400 / 4.0 END AS real_amount_win, CASE WHEN hash(i, 8) % 10 < 1 THEN hash(i, 9) % 400 / 4.0 END AS bonus_amount_win,
@@ -116,9 +119,9 @@ def measure(store, options, loader):
                     if done.returncode:
                         raise RuntimeError(done.stderr)
                     figures = json.loads(done.stdout)
-                    if list(figures["statuses"]) != ["200"]:
+                    if set(figures["statuses"]) - {"200"}:  # none at all: it never came to answer
                         raise RuntimeError(f"{question}: {figures['statuses']}")
-                    figures["cpu_ms"] = 1e3 * (server.cpu() - before) / figures["requests"]
+                    figures["cpu_ms"] = 1e3 * (server.cpu() - before) / max(1, figures["requests"])
                     figures["load"] = load()
                     results.setdefault(question, {})[rate] = figures
                     print(store, question, rate, figures, file=sys.stderr)
@@ -136,13 +139,25 @@ def main():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rates", type=float, nargs="+", default=[50, 200])
     parser.add_argument("--trommel", default=str(ROOT / "build/release/trommel"))
+    parser.add_argument("--stores", nargs="+", default=["duckdb", "clickhouse"])
     parser.add_argument("--folder", default=None)
     parser.add_argument("--keep", action="store_true", help="write bench/results")
     options = parser.parse_args()
     loader = bench_binary("bench_http_load")
-    results = {"DuckDB": measure("duckdb:rounds.duckdb", options, loader)}
+    results = {}
+    if "duckdb" in options.stores:
+        results["DuckDB"] = measure("duckdb:rounds.duckdb", options, loader)
+    if "clickhouse" in options.stores:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="queries-clickhouse-", dir=options.folder))
+        server = Clickhouse(folder)
+        server.start()
+        try:
+            results["ClickHouse"] = measure(server.address, options, loader)
+        finally:
+            server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
     lines = [f"{options.rows:,} rows of 10 columns and an hourly view over them, open loop of {options.seconds:g} s each; {os.cpu_count()} cores, which bench_http_load shares, load {load():.1f} at the end", "",
-             "| | | requests/s asked | answered | p50 ms | p99 ms | CPU ms a request |", "|---|---|---|---|---|---|---|"]
+             "| | | requests/s asked | answered | p50 ms | p99 ms | trommel's CPU ms a request |", "|---|---|---|---|---|---|---|"]
     for store, found in results.items():
         for question, rates in found["questions"].items():
             for rate, figures in rates.items():
