@@ -128,7 +128,8 @@ std::set<std::string> folders_with_new_names(const std::vector<PreparedFile>& fi
 
 }  // namespace
 
-Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync) {
+Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync,
+                      const std::set<std::string>& replaced) {
   for (const PreparedFile& file : files) {
     if (file.final_path == "-") continue;
     const std::string folder = folder_of(file.final_path);
@@ -137,6 +138,7 @@ Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool syn
       TRY(env.rename(file.temporary, file.final_path));
       continue;
     }
+    if (replaced.contains(file.final_path)) continue;
     ASSIGN(const FileInfo info, env.info(file.final_path));
     if (planted(Mistake::number_on_recommit)) {
       ASSIGN(const std::string bytes, env.read_text(file.final_path));

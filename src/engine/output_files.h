@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,10 @@ class TemporaryFiles final : public OutputFiles {
   int64_t made_ = 0, open_ = 0;
 };
 
-/// Renames what is not renamed yet, and accepts what is: may be repeated after a crash at any place.
-Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync);
+/// Renames what is not renamed yet, and accepts what is: may be repeated after a crash at any place. `replaced`: names
+/// that files of later epochs may have taken by now.
+Result<> commit_files(Env& env, const std::vector<PreparedFile>& files, bool sync,
+                      const std::set<std::string>& replaced = {});
 
 /// Temporaries that were made since the last sweep, there or not.
 Result<std::vector<std::string>> listed_temporaries(Env& env, const std::string& state_folder);

@@ -46,7 +46,6 @@ Result<> Publisher::recover(const Plan& plan, const StateFolder::Saved& saved) {
                           hint);
   }
   for (const StateFolder::Damaged& damaged : saved.damaged) {
-    if (damaged.epoch <= taken_.last_epoch) continue;  // it is everywhere
     if (damaged.epoch < newest) return external_error(damaged.error.where, damaged.error.what, hint);
     if (!planted(Mistake::go_on_below_a_sink)) TRY(sure_that_nothing_is_there(plan, damaged));
   }
@@ -109,7 +108,6 @@ Result<> Publisher::advance(const Plan& plan) {
     TRY(bring_to_stores(plan, waiting, behind));
     // Of a bounded run stores come first: they can refuse, and then no file has appeared yet.
     if (plan.endless || waiting.recovered || behind.empty()) TRY(bring_files(waiting));
-    if (!waiting.files_done) break;  // files of later epochs may replace those of earlier ones
   }
   while (!line_.empty() && line_.front().files_done &&
          line_.front().stores_done.size() == line_.front().checkpoint.segments.size()) {
@@ -162,7 +160,11 @@ Result<bool> Publisher::try_for(const std::string& who, What what) {
 
 Result<> Publisher::bring_files(Waiting& waiting) {
   if (waiting.files_done) return {};
-  const auto commit = [&] { return commit_files(env_, waiting.checkpoint.files, !options_.ephemeral); };
+  std::set<std::string> replaced;
+  for (auto later = line_.rbegin(); &*later != &waiting; ++later) {
+    for (const PreparedFile& file : later->checkpoint.files) replaced.insert(file.final_path);
+  }
+  const auto commit = [&] { return commit_files(env_, waiting.checkpoint.files, !options_.ephemeral, replaced); };
   ASSIGN(waiting.files_done, try_for("files", commit));
   if (!waiting.files_done) return {};
   for (const PreparedFile& file : waiting.checkpoint.files) {

@@ -45,7 +45,7 @@ class Publisher {
   /// How many epochs have come to all their sinks.
   int64_t concluded() const { return concluded_; }
   /// Nothing should be read now: the spool holds as much as it may, or files still wait for their names, which the
-  /// next epoch would choose again.
+  /// next epoch would choose again. So all files of an epoch have their names before there is another.
   bool blocked() const;
   /// What is being tried again: sinks by name, `files`, `inputs`.
   const std::map<std::string, Backoff>& away() const { return away_; }

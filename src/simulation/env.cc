@@ -21,7 +21,9 @@ Result<> SimulatedEnv::touch(const char* what, const std::string& where) {
   // Most touches look at something; those that change something are the ones to be hit.
   const std::string_view kind = what;
   const bool looks = kind == "open" || kind == "read" || kind == "look at" || kind == "list" || kind == "sleep";
-  const double aimed = kind == "commit to store" ? faults.crash_at_commit : 0;
+  const bool commits = kind == "commit to store";
+  const double aimed = commits ? faults.crash_at_commit : 0;
+  const bool publishes = commits || (kind == "rename" && where.find(".tmp -> ") != std::string::npos);
   if (dice_.chance(aimed + (looks ? faults.crash / 5 : faults.crash))) {
     if (log) log("  the power goes");
     throw Crash{fmt::format("{} {}", what, where)};
@@ -30,7 +32,7 @@ Result<> SimulatedEnv::touch(const char* what, const std::string& where) {
   if (dice_.chance(faults.clock_jumps)) wall_us_ += dice_.between(-3'600'000'000, 3'600'000'000);
   if (dice_.chance(faults.full)) full_until_ = touches_ + dice_.between(1, 200);
   const bool spared = !sound.empty() && where.starts_with(sound);
-  if (dice_.chance(faults.fail) && !spared) {
+  if (dice_.chance(faults.fail + (publishes ? faults.fail_to_publish : 0)) && !spared) {
     ++faults_told_;
     if (log) log("  fails");
     return external_error(where, fmt::format("cannot {}: simulated failure", what));

@@ -31,6 +31,7 @@ struct Faults {
   double crash = 0;
   double crash_at_commit = 0;  ///< besides, when a store is about to commit
   double fail = 0;             ///< the call fails, and nothing has happened
+  double fail_to_publish = 0;  ///< likewise, besides, when a file or a store's rows are about to appear
   double fail_after = 0;       ///< the call fails, and it has happened all the same
   double partly = 0;           ///< of what was to be appended a part is
   double slow = 0;             ///< it takes seconds

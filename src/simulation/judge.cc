@@ -230,7 +230,7 @@ class Judge {
       return;
     }
     const auto checkpoint = parse_checkpoint(world_.disk.find(newest)->content, newest);
-    if (!checkpoint && world_.rotted) return;
+    if (!checkpoint && !world_.rotted.empty()) return;
     if (!checkpoint) return wrong_.push_back(checkpoint.error().text());
     const Life& life = checkpoint->life;
     if (life.read != given)

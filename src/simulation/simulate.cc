@@ -91,7 +91,8 @@ class Simulation {
 
   void ended_badly(const Error& error, bool expected) {
     if (world_.env.log) world_.env.log("run ended: " + error.text());
-    if (world_.rotted && error.text().find("the newest checkpoint that can be read") != std::string::npos) {
+    const auto tells = [text = error.text()](const std::string& what) { return text.find(what) != std::string::npos; };
+    if (!world_.rotted.empty() && (tells("the newest checkpoint that can be read") || tells(world_.rotted))) {
       result_.stopped = over_ = true;
     } else if (!expected || error.domain == Error::Domain::internal) {
       give_up("a run ended: " + error.text());

@@ -35,6 +35,8 @@ Scenario Scenario::drawn(Dice& dice) {
   s.faults.crash = often;
   if (s.rots) s.faults.crash_at_commit = 0.2;  // where a damaged checkpoint matters most
   if (dice.chance(0.5)) s.faults.fail = dice.one_of(std::vector<double>{0.001, 0.01});
+  if (dice.chance(0.3))
+    s.faults.fail_to_publish = 0.5;  // sinks are away for a while, most often in the middle of a run
   if (dice.chance(0.5)) s.faults.fail_after = dice.one_of(std::vector<double>{0.001, 0.01});
   if (dice.chance(0.3)) s.faults.partly = 0.02;
   if (dice.chance(0.3)) s.faults.slow = 0.01;
@@ -161,16 +163,17 @@ void World::grow() {
 void World::crash(bool while_publishing) {
   if (scenario.power) disk.crash(dice);
   env.restart();
-  if (!scenario.rots || rotted || !dice.chance(while_publishing ? 1.0 : 0.1)) return;
-  std::string newest;
+  if (!scenario.rots || !rotted.empty() || !dice.chance(while_publishing ? 1.0 : 0.1)) return;
+  std::vector<std::string> checkpoints;  // oldest first
   for (const std::string& path : disk.below(std::string(kFolder) + "/.trommel/job")) {
-    if (name_of(path).starts_with("checkpoint-") && path.ends_with(".json")) newest = path;
+    if (name_of(path).starts_with("checkpoint-") && path.ends_with(".json")) checkpoints.push_back(path);
   }
-  if (newest.empty()) return;
-  auto file = disk.find(newest);
+  if (checkpoints.empty()) return;
+  rotted = checkpoints.back();
+  if (checkpoints.size() > 1 && dice.chance(0.3)) rotted = checkpoints[checkpoints.size() - 2];
+  auto file = disk.find(rotted);
   if (!file->content.empty()) file->content[file->content.size() / 2] = '~';
   disk.sync(*file);
-  rotted = true;
 }
 
 }  // namespace trommel

@@ -30,7 +30,7 @@ struct Scenario {
   bool slow_writers = false;
   bool tells_writers = true;
   bool power = true;  ///< crashes take the power away; else they kill the process alone
-  bool rots = false;  ///< the newest checkpoint may be damaged by a crash
+  bool rots = false;  ///< one of the newest checkpoints may be damaged by a crash
   int lanes = 1;
   int64_t commit_rows = 10;
   int64_t block_bytes = 40;
@@ -78,7 +78,7 @@ class World {
   SimulatedEnv env;
   std::map<std::string, ModelStore> stores;
   std::vector<File> files;  ///< every one that was ever dropped
-  bool rotted = false;
+  std::string rotted;       ///< the checkpoint that was damaged
 
  private:
   void drop();

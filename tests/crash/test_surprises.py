@@ -125,3 +125,36 @@ def test_a_store_that_becomes_read_only(job):
         is_right(job, store="store/")
     finally:
         subprocess.run(["umount", job / "store"], check=True)
+
+
+def test_a_file_that_a_waiting_epoch_has_replaced_again(tmp_path):
+    """Two epochs wait for a store; each has put a file of the same name in place. After a kill the first finds the second's."""
+    (tmp_path / "p.yaml").write_text("""name: job
+commit: { every: 0s }
+sources:
+  drops: { files: { path: in/*.csv, watch: true, after: delete }, contract: { id: BIGINT NOT NULL, word: VARCHAR } }
+sinks:
+  lake:  { from: drops, files: { path: "out/{source_stem}.csv", if_exists: replace } }
+  table: { from: drops, store: "duckdb:away/t.duckdb", table: t }
+""")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "away").touch()
+    process = subprocess.Popen([TROMMEL, "run", "p.yaml"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    texts = ["id,word\n1,a\n", "id,word\n2,longer\n3,c\n", "id,word\n4,d\n"]
+    for text in texts:
+        (tmp_path / ".a").write_text(text)
+        (tmp_path / ".a").rename(tmp_path / "in/a.csv")
+        end = time.monotonic() + 60
+        while not (tmp_path / "out/a.csv").exists() or (tmp_path / "out/a.csv").read_text() != text:
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.02)
+    process.kill()
+    process.wait()
+    (tmp_path / "away").unlink()
+    (tmp_path / "away").mkdir()
+    done = subprocess.run([TROMMEL, "run", "p.yaml", "--once"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "out/a.csv").read_text() == texts[-1]
+    with duckdb.connect(str(tmp_path / "away/t.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT id FROM t ORDER BY id").fetchall() == [(1,), (2,), (3,), (4,)]
+    nothing_left(tmp_path, {"p.yaml", "away/t.duckdb", "out/a.csv"}, (), ".trommel/job")
