@@ -405,6 +405,7 @@ Result<> Epochs::refuse(std::string message, Balance balance, const AttemptResul
 // ---- publishing ----------------------------------------------------------------------------------------------
 
 Result<> Epochs::publish(Ledger& ledger, const Balance& balance, AttemptResult result, const Judged& judged) {
+  TRY(publisher_.sure_that_epochs_are_ours(plan_));
   const std::vector<RefusedInput>& refused = judged.refused;
   Checkpoint checkpoint;
   checkpoint.pipeline = pipeline_.name;

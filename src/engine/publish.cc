@@ -55,7 +55,34 @@ Result<> Publisher::recover(const Plan& plan, const StateFolder::Saved& saved) {
     line_.push_back({checkpoint, nullptr, true, false, {}});
     report_.recovered = true;
   }
+  known_ = std::max(newest, taken_.last_epoch);
+  for (const PlanNode& node : plan.nodes) {
+    if (node.sink.store && !options_.ephemeral) unchecked_.insert(node.name);
+  }
   return sweep();
+}
+
+Result<> Publisher::sure_that_epochs_are_ours(const Plan& plan) {
+  for (const PlanNode& node : plan.nodes) {
+    if (!unchecked_.contains(node.name) || away_.contains(node.name)) continue;
+    if (const auto sure = sure_that_epochs_are_ours(node); !sure && !sure.error().retry) return sure;
+  }
+  return {};
+}
+
+Result<> Publisher::sure_that_epochs_are_ours(const PlanNode& node) {
+  ASSIGN(const Epoch last, node.sink.store->last_committed());
+  unchecked_.erase(node.name);
+  if (last <= known_) return {};
+  Error unknown{
+      Error::Domain::external, node.sink.target,
+      fmt::format("holds epoch {} of this pipeline, and its state folder {}", last,
+                  known_ == 0 ? "knows of none: was it deleted?" : fmt::format("knows of {} only", known_)),
+      fmt::format("restore {}; or read everything anew with `trommel run --reset` (and `--beside`, where rows "
+                  "may be there twice)",
+                  state_.path()),
+      false};
+  return tl::unexpected(std::move(unknown));
 }
 
 /// A checkpoint that is damaged may be passed over as long as no sink has anything of its epoch: its rows are read
@@ -188,6 +215,7 @@ Result<> Publisher::commit_store(const Plan& plan, const Waiting& waiting, const
   const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
                                  [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
   TROMMEL_CHECK(node != plan.nodes.end(), "a sink that rows wait for, which check_fits has seen");
+  if (unchecked_.contains(sealed.sink)) TRY(sure_that_epochs_are_ours(*node));
   ASSIGN(auto segment, open_segment(env_, sealed));
   ASSIGN(const int64_t written, node->sink.store->commit(waiting.checkpoint.epoch, *segment));
   const auto place = static_cast<size_t>(node - plan.nodes.begin());

@@ -33,6 +33,9 @@ class Publisher {
   /// Puts what a dead run saved and did not publish into the line, and sweeps what else it left behind. Stops where
   /// going on could publish rows twice: behind a damaged checkpoint that some sink has a part of.
   Result<> recover(const Plan& plan, const StateFolder::Saved& saved);
+  /// Before a checkpoint: an error where a store has epochs that the state folder, deleted or an old copy, knows
+  /// nothing of. It would leave out rows that it never saw. A store that is away is asked before its first commit.
+  Result<> sure_that_epochs_are_ours(const Plan& plan);
   /// The epoch's checkpoint is on disk. `tell` is called once the epoch is everywhere.
   void add(Checkpoint checkpoint, std::function<void()> tell);
   /// Brings the line as far as it goes now. An error is one that waiting does not mend, or that was waited for long
@@ -65,6 +68,7 @@ class Publisher {
     std::set<std::string> stores_done;  ///< sinks
   };
 
+  Result<> sure_that_epochs_are_ours(const PlanNode& node);
   Result<> sure_that_nothing_is_there(const Plan& plan, const StateFolder::Damaged& damaged);
   Result<> bring_files(Waiting& waiting);
   Result<> bring_to_stores(const Plan& plan, Waiting& waiting, std::set<std::string>& behind);
@@ -92,7 +96,9 @@ class Publisher {
   RunReport& report_;
   StateFolder::Taken taken_;
   bool endless_ = false;
-  std::deque<Waiting> line_;  ///< oldest first
+  Epoch known_ = 0;                  ///< the newest that the state folder knew of at the start
+  std::set<std::string> unchecked_;  ///< stores that may know of a later one
+  std::deque<Waiting> line_;         ///< oldest first
   std::map<std::string, Backoff> away_;
   std::vector<Split> finished_;
   int64_t concluded_ = 0;

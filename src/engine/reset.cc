@@ -52,9 +52,9 @@ Result<> put_aside(Env& env, const std::string& folder, const std::string& aside
 
 }  // namespace
 
-Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline) {
+Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline, Epoch stores) {
   TRY(read_known_groups(env, folder));
-  Epoch last = 0;  // of all groups: each may have other sinks then
+  Epoch last = stores;  // of all groups: each may have other sinks then
   for (const GroupFolder& group : group_folders(env, folder)) {
     ASSIGN(const Epoch own, last_epoch({env, group.folder}));
     last = std::max(last, own);

@@ -12,8 +12,9 @@
 
 namespace trommel {
 
-/// Puts everything aside. The caller holds the folder's lock.
-Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline);
+/// Puts everything aside. The caller holds the folder's lock. `stores`: the last epoch that a store knows of, where the
+/// folder may know less.
+Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline, Epoch stores);
 /// To be called before anything else is read. True: there was a reset to be finished.
 Result<bool> finish_reset(Env& env, const std::string& folder);
 /// Epochs of a folder that has none are numbered from behind `last`: one that is empty stands for all up to it.

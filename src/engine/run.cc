@@ -139,8 +139,15 @@ class Run {
     ASSIGN(const bool finished, finish_reset(env_, state));
     if (finished) say("a reset that was cut short is finished");
     if (!pipeline_.settings.reset) return {};
-    TRY(plan(1, {}));
-    return reset_state(env_, state, pipeline_.name);
+    ASSIGN(const Plan made, plan(1, {}));
+    Epoch stores = 0;
+    for (const PlanNode& node : made.nodes) {
+      if (!node.sink.store) continue;
+      const auto last = node.sink.store->last_committed();
+      if (!last && !last.error().retry) return tl::unexpected(last.error());
+      if (last) stores = std::max(stores, *last);  // one that is away is asked again before anything goes there
+    }
+    return reset_state(env_, state, pipeline_.name, stores);
   }
 
   Result<Plan> plan(Epoch epoch, const BoundSources& bound) {

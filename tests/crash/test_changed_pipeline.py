@@ -1,6 +1,7 @@
 """A pipeline file that changes between two runs: what fits goes on, what would lose rows or mistake them is refused with the ways out, and --reset is one of them."""
 import json
 import os
+import shutil
 import subprocess
 
 import duckdb
@@ -146,3 +147,28 @@ def test_a_store_that_is_away_while_the_run_is_planned_is_no_mistake_of_the_file
     os.rename(folder.path / "store/aside", folder.path / "store/t.duckdb")
     folder.run()
     assert folder.ids() == [10, 11, 12, 20, 21, 22]
+
+
+def test_a_state_folder_that_was_deleted_or_is_old(folder):
+    """The store leaves out epochs that it has: without the folder it would take the next rows for those."""
+    folder.write()
+    folder.run()
+    shutil.copytree(folder.path / "state", folder.path / "copy")
+    folder.drop(2)
+    folder.run()
+    shutil.rmtree(folder.path / "state")
+    folder.drop(3)
+    said = folder.run(code=1)
+    assert "holds epoch 2 of this pipeline, and its state folder knows of none: was it deleted?" in said and "--reset" in said, said
+    assert "was it deleted?" in folder.run(code=1), "it is asked again"
+    shutil.rmtree(folder.path / "state")
+    shutil.copytree(folder.path / "copy", folder.path / "state")
+    for _ in range(2):
+        assert "knows of 1 only" in folder.run(code=1), "and nothing is saved that would look like the store's own epoch"
+    assert folder.ids() == [10, 11, 12, 20, 21, 22]
+    shutil.rmtree(folder.path / "state")
+    folder.run("--reset")
+    assert folder.ids() == [10, 11, 12, 20, 21, 22, 30, 31, 32]
+    folder.drop(4)
+    folder.run()
+    assert folder.ids()[-1] == 42
