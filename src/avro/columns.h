@@ -43,7 +43,7 @@ class ColumnBuffers {
   /// False, and nothing added, when offsets of 32 bits cannot hold it.
   bool add_bytes(const uint8_t* bytes, size_t size) {
     if (size > static_cast<size_t>(bytes_capacity_ - bytes_length_) && !grow_bytes(size)) return false;
-    std::memcpy(bytes_ + bytes_length_, bytes, size);
+    if (size > 0) std::memcpy(bytes_ + bytes_length_, bytes, size);  // no bytes may have no place
     bytes_length_ += static_cast<int64_t>(size);
     add_end(bytes_length_);
     return true;
