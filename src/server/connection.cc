@@ -248,6 +248,11 @@ class Connection final : public Client {
       if (route->below) request.rest = request.path.substr(route->path.size());
       return std::nullopt;
     }
+    if (found.methods.empty() && shared_->options.complete && !shared_->options.complete()) {
+      Response response = problem(503, "not everything is served yet, or any more");
+      response.headers.add("Retry-After", "1");
+      return response;
+    }
     if (found.methods.empty()) return problem(404, "nothing is served at `" + request.path + "`");
     std::string allowed;
     for (const std::string& method : found.methods) allowed += (allowed.empty() ? "" : ", ") + method;

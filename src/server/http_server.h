@@ -47,6 +47,8 @@ struct ServerOptions {
   Limits limits;
   /// Asked before a body is read. An answer means: not for this client. It may name the request's token.
   std::function<std::optional<Response>(Request&, const Route&)> admit;
+  /// False: routes may still come, and a path without one is answered with 503. Left out: all are there.
+  std::function<bool()> complete;
   /// Told of each request when it is over, on the thread that moves bytes: to be quick.
   std::function<void(const Served&)> served;
 };

@@ -129,6 +129,17 @@ class HttpServer : public testing::Test {
   std::unique_ptr<Server> server;
 };
 
+TEST_F(HttpServer, SaysThatRoutesMayStillCome) {
+  auto complete = std::make_shared<std::atomic<bool>>(false);
+  options.complete = [complete] { return complete->load(); };
+  start();
+  EXPECT_EQ(get("/nowhere").status, 503);
+  EXPECT_THAT(get("/nowhere").head, HasSubstr("Retry-After: 1"));
+  EXPECT_EQ(get("/hello?name=x").status, 200);
+  *complete = true;
+  EXPECT_EQ(get("/nowhere").status, 404);
+}
+
 TEST_F(HttpServer, AnswersByMethodAndPath) {
   start();
   EXPECT_EQ(get("/hello?name=a%20b").body, "hello a b");

@@ -64,6 +64,7 @@ Result<std::unique_ptr<Service>> Service::start(Env& env, const Pipeline& pipeli
   options.admit = [doorman = doorman_of(settings)](server::Request& request, const server::Route& route) {
     return doorman.admit(request, route);
   };
+  options.complete = [ready = &service->ready_] { return ready->load(); };
   options.served = [times = service->times_, log = std::move(log)](const server::Served& served) {
     times->add(served);
     if (log && served.request->path != "/health" && served.request->path != "/ready") log(access_line(served));

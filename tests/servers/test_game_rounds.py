@@ -129,7 +129,7 @@ class World:
             try:
                 return self.send(path, key=path.name)[0]
             except urllib.error.HTTPError as error:
-                assert error.code in (404, 409, 503), (error.code, error.read())  # 404: it has just begun to listen
+                assert error.code in (409, 503), (error.code, error.read())
             except OSError:
                 pass
             assert time.monotonic() < deadline, self.said()
