@@ -28,15 +28,6 @@ bool stays(const std::string& name) {
   return names.contains(name) || name.starts_with(kAside);
 }
 
-/// The last epoch of a group that anybody may know of, damaged or not.
-Result<Epoch> last_epoch(StateFolder state) {
-  ASSIGN(const auto taken, state.taken());
-  ASSIGN(const auto saved, state.saved(taken.last_epoch));
-  Epoch last = std::max(taken.last_epoch, saved.newest ? saved.newest->epoch : 0);
-  for (const auto& damaged : saved.damaged) last = std::max(last, damaged.epoch);
-  return last;
-}
-
 Result<> put_aside(Env& env, const std::string& folder, const std::string& aside) {
   // Before the list of them is out of reach.
   for (const GroupFolder& group : group_folders(env, folder)) TRY(sweep_temporaries(env, group.folder, {}));
@@ -52,11 +43,21 @@ Result<> put_aside(Env& env, const std::string& folder, const std::string& aside
 
 }  // namespace
 
+Result<Epoch> last_epoch(Env& env, const std::string& folder) {
+  StateFolder state(env, folder);
+  if (!env.exists(folder)) return 0;
+  ASSIGN(const auto taken, state.taken());
+  ASSIGN(const auto saved, state.saved(taken.last_epoch));
+  Epoch last = std::max(taken.last_epoch, saved.newest ? saved.newest->epoch : 0);
+  for (const auto& damaged : saved.damaged) last = std::max(last, damaged.epoch);
+  return last;
+}
+
 Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline, Epoch stores) {
   TRY(read_known_groups(env, folder));
   Epoch last = stores;  // of all groups: each may have other sinks then
   for (const GroupFolder& group : group_folders(env, folder)) {
-    ASSIGN(const Epoch own, last_epoch({env, group.folder}));
+    ASSIGN(const Epoch own, last_epoch(env, group.folder));
     last = std::max(last, own);
   }
   if (last == 0) return {};  // nothing was published yet

@@ -12,6 +12,8 @@
 
 namespace trommel {
 
+/// The last epoch that anybody may know of in a state folder of one group, damaged or not.
+Result<Epoch> last_epoch(Env& env, const std::string& folder);
 /// Puts everything aside. The caller holds the folder's lock. `stores`: the last epoch that a store knows of, where the
 /// folder may know less.
 Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline, Epoch stores);

@@ -123,7 +123,8 @@ class Run {
     TRY(first.lock());
     TRY(begin_anew());
     TRY(first.resume());
-    ASSIGN(plan_, plan(first.next(), {}));
+    ASSIGN(const Epoch hint, epoch_of_all(first.next()));
+    ASSIGN(plan_, plan(hint, {}));
     TRY(open_groups());
     for (const auto& group : groups_) group->find_misfits(problems_);
     TRY(no_problems());
@@ -148,6 +149,19 @@ class Run {
       if (last) stores = std::max(stores, *last);  // one that is away is asked again before anything goes there
     }
     return reset_state(env_, state, pipeline_.name, stores);
+  }
+
+  /// Grows with each epoch that any group saves. Sources name what they claim by it: a name that a checkpoint knows
+  /// must not come again.
+  Result<Epoch> epoch_of_all(Epoch of_first) {
+    TRY(read_known_groups(env_, pipeline_.settings.state));
+    Epoch sum = of_first;
+    const auto folders = group_folders(env_, pipeline_.settings.state);
+    for (size_t i = 1; i < folders.size(); ++i) {
+      ASSIGN(const Epoch last, last_epoch(env_, folders[i].folder));
+      sum += last;
+    }
+    return sum;
   }
 
   Result<Plan> plan(Epoch epoch, const BoundSources& bound) {
