@@ -238,6 +238,20 @@ TEST(CheckpointTest, DamageIsFound) {
   }
 }
 
+/// No sink has anything of an epoch of rejects alone: its log is what shows that it was published.
+TEST_F(EngineTest, ADamagedCheckpointOfRejectsAloneIsNotPassedOver) {
+  pipeline_.sinks.erase(pipeline_.sinks.begin());  // files would stop it too
+  world_.reject_every = 1;
+  ASSERT_TRUE(run());
+  world_.table_epoch = 0;  // as a store that keeps nothing of an epoch without rows
+  const std::string state = pipeline_.settings.state;
+  std::filesystem::remove(state + "/taken.jsonl");
+  std::filesystem::resize_file(state + "/checkpoint-000001.json", 20);
+  const auto again = run();
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().text(), HasSubstr("epoch-000001.jsonl holds rejects of it"));
+}
+
 TEST(StateFolderTest, ALineTornByACrashDoesNotSwallowTheNext) {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("trommel-torn-{}", ::getpid());
   std::filesystem::create_directories(folder);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "engine/reject_logs.h"
 #include "engine/status.h"
 
 namespace trommel {
@@ -101,6 +102,8 @@ Result<> Publisher::sure_that_nothing_is_there(const Plan& plan, const StateFold
     ASSIGN(const Epoch epoch, node.sink.store->last_committed());
     if (epoch >= damaged.epoch) return stop(fmt::format("{} holds rows of it", node.sink.target));
   }
+  ASSIGN(const auto logs, reject_log_files(env_, state_.path()));
+  if (!logs.empty() && logs.back().last >= damaged.epoch) return stop(logs.back().path + " holds rejects of it");
   ASSIGN(const auto temporaries, listed_temporaries(env_, state_.path()));
   if (files && temporaries.empty()) return stop("nobody knows which of its files are published");
   for (const std::string& path : temporaries) {
