@@ -16,6 +16,10 @@ constexpr int kFormat = 1;
 
 std::string path_in(const std::string& state) { return state + "/groups.json"; }
 
+std::string folder_in(const std::string& state, const KnownGroups::Group& group) {
+  return group.folder.empty() ? state : state + "/" + group.folder;
+}
+
 std::string part_of(const PlanNode& node) {
   switch (node.kind) {
     case PlanNode::Kind::source:
@@ -108,7 +112,7 @@ class Grouping {
     KnownGroups::Group& known = known_.groups[at];
     for (const size_t node : group.nodes) known.parts.insert(part_of(plan_.nodes[node]));
     group.name = known.name;
-    group.folder = known.folder.empty() ? plan_.state_folder : plan_.state_folder + "/" + known.folder;
+    group.folder = folder_in(plan_.state_folder, known);
     return true;
   }
 
@@ -126,14 +130,8 @@ class Grouping {
   void tell_merged(const std::map<size_t, size_t>& claims) {
     const PlanNode& one = plan_.nodes[claims.begin()->second];
     const PlanNode& other = plan_.nodes[std::next(claims.begin())->second];
-    Place place{pipeline_.file, 0, 0};
-    for (const auto* parts : {&pipeline_.sources, &pipeline_.transforms, &pipeline_.sinks}) {
-      for (const Part& part : *parts) {
-        if (part.name == other.name) place = part.place;
-      }
-    }
     problems_.add(
-        place,
+        place_of_part(pipeline_, other.kind, other.name),
         fmt::format("`{}` and `{}` are connected now, and earlier epochs were closed for each by itself", one.name,
                     other.name),
         "keep them apart (another store, or a topic between them), start anew with `run --reset`, or give the "
@@ -200,13 +198,15 @@ Plan plan_of_group(const Plan& plan, const CommitGroup& group, size_t groups) {
   return out;
 }
 
-std::vector<GroupFolder> group_folders(Env& env, const std::string& state) {
-  const auto known = read_known_groups(env, state);
-  if (!known || known->groups.size() < 2) return {{"", state}};
+std::vector<GroupFolder> group_folders(const KnownGroups& known, const std::string& state) {
+  if (known.groups.size() < 2) return {{"", state}};
   std::vector<GroupFolder> out;
-  for (const KnownGroups::Group& group : known->groups)
-    out.push_back({group.name, group.folder.empty() ? state : state + "/" + group.folder});
+  for (const KnownGroups::Group& group : known.groups) out.push_back({group.name, folder_in(state, group)});
   return out;
+}
+
+std::vector<GroupFolder> group_folders(Env& env, const std::string& state) {
+  return group_folders(read_known_groups(env, state).value_or(KnownGroups{}), state);
 }
 
 }  // namespace trommel

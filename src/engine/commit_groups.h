@@ -46,11 +46,13 @@ std::vector<CommitGroup> commit_groups(const Plan& plan, const Pipeline& pipelin
 /// The plan of a group alone. The memory for what is under way is shared between `groups` of them.
 Plan plan_of_group(const Plan& plan, const CommitGroup& group, size_t groups);
 
-/// Where a pipeline's state is, for a look from outside of a run: a name and a folder for each group, STATE first.
+/// Where a pipeline's state is: a name and a folder for each group, STATE first.
 struct GroupFolder {
   std::string name;  ///< empty: of the one group that there is
   std::string folder;
 };
+std::vector<GroupFolder> group_folders(const KnownGroups& known, const std::string& state);
+/// For a look from outside of a run: where groups.json cannot be read, there is STATE.
 std::vector<GroupFolder> group_folders(Env& env, const std::string& state);
 
 }  // namespace trommel

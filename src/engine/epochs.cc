@@ -82,7 +82,6 @@ Result<> Epochs::resume() {
 
 void Epochs::set_plan(Plan plan) {
   plan_ = std::move(plan);
-  endless_ = plan_.endless || plan_.as_you_go;
   inputs_.bind(plan_);
 }
 
@@ -101,7 +100,7 @@ Result<> Epochs::recover() {
 }
 
 void Epochs::ended(const Result<>& how) {
-  if (endless_) inputs_.give_back();
+  if (endless()) inputs_.give_back();
   if (!locked_) return;
   Result<RunReport> report = report_;
   if (!how) report = tl::unexpected(how.error());
@@ -167,8 +166,8 @@ Result<Epochs::Turn> Epochs::turn() {
 
 Result<> Epochs::end() {
   TRY(publisher_.finish(plan_));
-  if (report_.outcome == RunReport::Outcome::refused) return {};
   TRY(must_balance(report_.balance, true));
+  if (report_.outcome == RunReport::Outcome::refused) return {};
   if (report_.epochs > 0 || report_.recovered) report_.outcome = RunReport::Outcome::published;
   --report_.epoch;
   if (!plan_.as_you_go) {
@@ -212,7 +211,7 @@ Result<bool> Epochs::epoch() {
                     inputs,
                     limits(),
                     refused,
-                    endless_ ? &carried_ : nullptr,
+                    endless() ? &carried_ : nullptr,
                     &states_};
     auto result = run_attempt(attempt, options_);
     report_.bytes_read += ledger.bytes_read;
@@ -235,7 +234,7 @@ Result<bool> Epochs::epoch() {
 }
 
 EpochLimits Epochs::limits() const {
-  if (!endless_) return {};
+  if (!endless()) return {};
   const auto& commit = pipeline_.settings.commit;
   const bool whole = std::any_of(plan_.nodes.begin(), plan_.nodes.end(), [](const PlanNode& node) {
     return node.sink.by_input || (node.source && node.source->refuses_whole());
@@ -324,15 +323,15 @@ void Epochs::count_refused(const RefusedInput& input, Ledger& ledger) const {
 Result<> Epochs::conclude(Ledger& ledger, AttemptResult result, const Judged& judged) {
   for (const std::string& warning : ledger.warnings()) warn(warning);
   Balance balance = balance_of(ledger);
-  if (!endless_ || report_.first_rejects.empty()) report_.first_rejects = result.first_rejects;
-  if (!result.whole || (!endless_ && options_.stop.stop_requested())) {
+  if (!endless() || report_.first_rejects.empty()) report_.first_rejects = result.first_rejects;
+  if (!result.whole || (!endless() && options_.stop.stop_requested())) {
     report_.balance = balance;
     report_.outcome = RunReport::Outcome::stopped;
     report_.message = "stopped as asked: nothing was published, the next run starts again";
     return publisher_.sweep();
   }
   TRY(must_balance(balance, false));
-  std::string over = over_budget(plan_, {balance, result.rejects_by_source, result.first_rejects, endless_});
+  std::string over = over_budget(plan_, {balance, result.rejects_by_source, result.first_rejects, endless()});
   if (!over.empty()) return refuse(std::move(over), std::move(balance), result);
   return publish(ledger, balance, std::move(result), judged);
 }
@@ -370,7 +369,7 @@ Balance Epochs::balance_of(Ledger& ledger) const {
 }
 
 void Epochs::add_to_report(const Balance& balance) {
-  if (!endless_) {
+  if (!endless()) {
     report_.balance = balance;
     return;
   }
@@ -394,7 +393,7 @@ Result<> Epochs::refuse(std::string message, Balance balance, const AttemptResul
   report_.first_rejects = result.first_rejects;
   withhold(balance, result);
   add_to_report(balance);
-  TRY(must_balance(report_.balance, true));
+  TRY(must_balance(report_.balance, publisher_.idle()));
   for (const PreparedFile& file : result.reject_files) {
     TRY(env_.make_directories(folder_of(file.final_path)));
     TRY(env_.rename(file.temporary, publisher_.refused_log()));
@@ -430,9 +429,9 @@ Result<> Epochs::publish(Ledger& ledger, const Balance& balance, AttemptResult r
   const std::vector<StateFile> before = states_.files();
   states_.set(checkpoint.state);
   publisher_.add(checkpoint, tell_of(checkpoint, ledger, refused));
-  TRY(endless_ ? bring_on() : publisher_.finish(plan_));
+  TRY(endless() ? bring_on() : publisher_.finish(plan_));
   if (planted(Mistake::commit_before_checkpoint)) TRY(save(checkpoint));
-  if (!endless_) TRY(must_balance(report_.balance, true));
+  if (!endless()) TRY(must_balance(report_.balance, true));
   report_.outcome = RunReport::Outcome::published;
   TRY(states_.sweep({before, states_.files()}));
   status_.published(checkpoint);
@@ -441,7 +440,7 @@ Result<> Epochs::publish(Ledger& ledger, const Balance& balance, AttemptResult r
     TRY(reject_logs_.tidy(replayed, [&](const std::string& line) { say(line); }));
   }
   ++report_.epochs;
-  if (endless_) ++report_.epoch;
+  if (endless()) ++report_.epoch;
   return {};
 }
 
@@ -467,7 +466,7 @@ std::function<void()> Epochs::tell_of(const Checkpoint& checkpoint, Ledger& ledg
   std::vector<std::string> warnings, lines;
   for (const RefusedInput& input : refused)
     warnings.push_back(fmt::format("refused {}: {}", input.split->name, why_in_short(input)));
-  if (endless_) lines = news_of(checkpoint, plan_, ledger, pipeline_.folder, options_.replay == nullptr);
+  if (endless()) lines = news_of(checkpoint, plan_, ledger, pipeline_.folder, options_.replay == nullptr);
   return [this, warnings = std::move(warnings), lines = std::move(lines)] {
     for (const std::string& line : warnings) warn(line);
     for (const std::string& line : lines) say(line);

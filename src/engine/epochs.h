@@ -63,7 +63,6 @@ class Epochs {
   /// Says in the status how it ended, and gives back what was claimed and not read.
   void ended(const Result<>& how);
   RunReport& report() { return report_; }
-  const Plan& plan() const { return plan_; }
 
  private:
   /// Inputs of an epoch that hold rejects, and whose source judges each for itself.
@@ -97,6 +96,8 @@ class Epochs {
   std::function<void()> tell_of(const Checkpoint& checkpoint, Ledger& ledger,
                                 const std::vector<RefusedInput>& refused) const;
 
+  /// Epoch follows epoch.
+  bool endless() const { return plan_.endless || plan_.as_you_go; }
   bool takes_what_is_there() const { return options_.once || plan_.as_you_go; }
   void note(const std::string& line);
   void say(const std::string& line) const {
@@ -121,7 +122,6 @@ class Epochs {
   StateFolder::Saved saved_;  ///< as it was found
   bool locked_ = false;       ///< the state folder is ours
   bool has_run_ = false;
-  bool endless_ = false;
   int64_t not_before_us_ = 0;  ///< the next epoch, by the steady clock
   Carried carried_;
   Life life_;  ///< up to the last epoch

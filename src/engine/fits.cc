@@ -22,7 +22,7 @@ class Fits {
     }
     if (!saved.newest) return;
     if (saved.newest->pipeline != pipeline_.name && !saved.newest->pipeline.empty()) {
-      problem("",
+      problem(file(),
               fmt::format("{} is the state folder of pipeline `{}`, and this is `{}`", pipeline_.settings.state,
                           saved.newest->pipeline, pipeline_.name),
               "give each pipeline a `state:` of its own, or start anew with `run --reset`");
@@ -36,7 +36,7 @@ class Fits {
   void check(Epoch epoch, const SealedSegment& segment) {
     const PlanNode* sink = node(PlanNode::Kind::sink, segment.sink);
     if (sink == nullptr || !sink->sink.store) {
-      return problem(segment.sink,
+      return problem(place_of(PlanNode::Kind::sink, segment.sink),
                      fmt::format("epoch {} waits to be written to `{}`, {}", epoch, segment.sink,
                                  sink ? "which is no store any more" : "which the pipeline no longer has"));
     }
@@ -44,23 +44,24 @@ class Fits {
     if (!columns) return;  // a damaged one is told when it is read
     for (const auto& field : (*columns)->fields()) {
       if (sink->schema->GetFieldIndex(field->name()) >= 0) continue;
-      problem(segment.sink, fmt::format("epoch {} waits to be written to `{}` with a column `{}`, which its rows no "
-                                        "longer have",
-                                        epoch, segment.sink, field->name()));
+      problem(place_of(PlanNode::Kind::sink, segment.sink),
+              fmt::format("epoch {} waits to be written to `{}` with a column `{}`, which its rows no "
+                          "longer have",
+                          epoch, segment.sink, field->name()));
     }
   }
 
   void check(const OpenInput& input) {
     if (node(PlanNode::Kind::source, input.split.source) != nullptr) return;
-    problem("", fmt::format("{} was read by `{}` up to position {}, and the pipeline no longer has that source",
-                            input.split.name, input.split.source, input.at));
+    problem(file(), fmt::format("{} was read by `{}` up to position {}, and the pipeline no longer has that source",
+                                input.split.name, input.split.source, input.at));
   }
 
   void check(const std::string& transform, const std::string& by) {
     const PlanNode* now = node(PlanNode::Kind::transform, transform);
     if (now == nullptr || now->transform.remembers_by == by) return;
     const std::string& by_now = now->transform.remembers_by;
-    problem(transform,
+    problem(place_of(PlanNode::Kind::transform, transform),
             fmt::format("`{}` remembers rows of earlier epochs by ({}), {}", transform, by,
                         by_now.empty() ? "and now by nothing" : fmt::format("and would now by ({})", by_now)));
   }
@@ -71,16 +72,11 @@ class Fits {
     return found == plan_.nodes.end() ? nullptr : &*found;
   }
 
-  /// At the part of that name, or at the file.
-  void problem(const std::string& name, std::string what, const std::string& hint = kWaysOut) {
-    Place place{pipeline_.file, 0, 0};
-    for (const auto* parts : {&pipeline_.sources, &pipeline_.transforms, &pipeline_.sinks}) {
-      for (const Part& part : *parts) {
-        if (part.name == name) place = part.place;
-      }
-    }
+  void problem(const Place& place, std::string what, const std::string& hint = kWaysOut) {
     problems_.add(place, std::move(what), hint);
   }
+  Place file() const { return {pipeline_.file, 0, 0}; }
+  Place place_of(PlanNode::Kind kind, const std::string& name) const { return place_of_part(pipeline_, kind, name); }
 
   const Plan& plan_;
   const Pipeline& pipeline_;

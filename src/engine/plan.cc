@@ -223,28 +223,19 @@ class Planner {
       if (!fed[i] || node.kind == PlanNode::Kind::source) continue;
       if (node.transform.make && (node.transform.shape == Shape::whole_input || node.transform.judges_whole)) {
         problems_.add(
-            place_of_part(node.name),
+            place_of_part(pipeline_, node.kind, node.name),
             fmt::format("`{}` needs its whole input: of rows that come back alone it would make other results",
                         node.name),
             "mend the rows where they came from, and run with a state folder of its own");
       }
       if (node.sink.replaces) {
         problems_.add(
-            place_of_part(node.name),
+            place_of_part(pipeline_, node.kind, node.name),
             fmt::format("`{}` replaces rows that are there: with rows that come back alone the others would go",
                         node.name),
             "mend the rows where they came from, or take `write: append` or `upsert`");
       }
     }
-  }
-
-  Place place_of_part(const std::string& name) const {
-    for (const auto* parts : {&pipeline_.transforms, &pipeline_.sinks}) {
-      for (const Part& part : *parts) {
-        if (part.name == name) return part.place;
-      }
-    }
-    return {};
   }
 
   void bind_transform(const Part& part, const std::vector<std::string>& inputs) {
@@ -454,6 +445,14 @@ class Planner {
 };
 
 }  // namespace
+
+Place place_of_part(const Pipeline& pipeline, PlanNode::Kind kind, const std::string& name) {
+  const auto& parts = kind == PlanNode::Kind::source      ? pipeline.sources
+                      : kind == PlanNode::Kind::transform ? pipeline.transforms
+                                                          : pipeline.sinks;
+  const auto part = std::ranges::find(parts, name, &Part::name);
+  return part == parts.end() ? Place{pipeline.file, 0, 0} : part->place;
+}
 
 MemoryShares share_memory(int64_t budget_bytes, int lanes) {
   MemoryShares shares;

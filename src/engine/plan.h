@@ -86,6 +86,9 @@ struct Plan {
 /// Sources that an earlier plan of the same run bound, by name: their widened types must not be guessed again.
 using BoundSources = std::map<std::string, std::shared_ptr<Source>>;
 
+/// Where the part of that kind and name stands; the file, where there is none.
+Place place_of_part(const Pipeline& pipeline, PlanNode::Kind kind, const std::string& name);
+
 /// What the machine and the settings allow.
 MemoryShares share_memory(int64_t budget_bytes, int lanes);
 

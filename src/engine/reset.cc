@@ -54,9 +54,9 @@ Result<Epoch> last_epoch(Env& env, const std::string& folder) {
 }
 
 Result<> reset_state(Env& env, const std::string& folder, const std::string& pipeline, Epoch stores) {
-  TRY(read_known_groups(env, folder));
+  ASSIGN(const KnownGroups known, read_known_groups(env, folder));
   Epoch last = stores;  // of all groups: each may have other sinks then
-  for (const GroupFolder& group : group_folders(env, folder)) {
+  for (const GroupFolder& group : group_folders(known, folder)) {
     ASSIGN(const Epoch own, last_epoch(env, group.folder));
     last = std::max(last, own);
   }

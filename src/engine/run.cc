@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,7 +21,6 @@ namespace {
 
 using Turn = Epochs::Turn;
 
-constexpr int64_t kNap = 20'000;  // microseconds
 constexpr size_t kFirstRejects = 10;
 
 /// Groups that take what is there, and end: none does while another may still bring it something. What a group has
@@ -123,9 +123,10 @@ class Run {
     TRY(first.lock());
     TRY(begin_anew());
     TRY(first.resume());
-    ASSIGN(const Epoch hint, epoch_of_all(first.next()));
+    ASSIGN(KnownGroups known, read_known_groups(env_, pipeline_.settings.state));
+    ASSIGN(const Epoch hint, epoch_of_all(known, first.next()));
     ASSIGN(plan_, plan(hint, {}));
-    TRY(open_groups());
+    TRY(open_groups(std::move(known)));
     for (const auto& group : groups_) group->find_misfits(problems_);
     TRY(no_problems());
     for (const auto& group : groups_) TRY(group->recover());
@@ -153,10 +154,9 @@ class Run {
 
   /// Grows with each epoch that any group saves. Sources name what they claim by it: a name that a checkpoint knows
   /// must not come again.
-  Result<Epoch> epoch_of_all(Epoch of_first) {
-    TRY(read_known_groups(env_, pipeline_.settings.state));
+  Result<Epoch> epoch_of_all(const KnownGroups& known, Epoch of_first) const {
     Epoch sum = of_first;
-    const auto folders = group_folders(env_, pipeline_.settings.state);
+    const auto folders = group_folders(known, pipeline_.settings.state);
     for (size_t i = 1; i < folders.size(); ++i) {
       ASSIGN(const Epoch last, last_epoch(env_, folders[i].folder));
       sum += last;
@@ -177,10 +177,9 @@ class Run {
   }
 
   /// The state of each group, as far as the first epoch.
-  Result<> open_groups() {
+  Result<> open_groups(KnownGroups known) {
     const std::string& state = pipeline_.settings.state;
     Epochs& first = *groups_.front();
-    ASSIGN(KnownGroups known, read_known_groups(env_, state));
     const KnownGroups before = known;
     found_ = commit_groups(plan_, pipeline_, first.has_run(), known, problems_);
     TRY(no_problems());
@@ -192,7 +191,7 @@ class Run {
         if (is_new(found_[i], before)) TRY(begin_after(env_, found_[i].folder, pipeline_.name, first.next() - 1));
         TRY(groups_[i]->resume());
       }
-      groups_[i]->set_plan(found_.size() == 1 ? plan_ : plan_of_group(plan_, found_[i], found_.size()));
+      groups_[i]->set_plan(plan_of(plan_, i));
     }
     const bool lasts = plan_.endless || !before.groups.empty();
     if (lasts && known != before && !asked_.ephemeral && !asked_.replay) TRY(write_known_groups(env_, state, known));
@@ -209,22 +208,20 @@ class Run {
     if (plan_.endless && !asked_.once) say("waiting for input; Ctrl-C ends it cleanly");
     quiet_.emplace(groups_.size());
     ended_.resize(groups_.size());
-    if (plan_.endless) return asked_.stepped ? by_turns() : side_by_side();
-    for (const auto& group : groups_) {
-      if (group->plan().as_you_go) {
-        TRY(alone(*group));
-      } else {
-        TRY(group->run_bounded([&](const BoundSources& bound) { return planned_again(*group, bound); }));
-      }
-    }
+    if (plan_.endless || plan_.as_you_go) return asked_.stepped ? by_turns() : side_by_side();
+    for (size_t i = 0; i < groups_.size(); ++i)
+      TRY(groups_[i]->run_bounded([this, i](const BoundSources& bound) { return planned_again(i, bound); }));
     return {};
   }
 
-  Result<Plan> planned_again(const Epochs& group, const BoundSources& bound) {
-    ASSIGN(Plan made, plan(group.next(), bound));
+  Plan plan_of(const Plan& whole, size_t group) const {
+    return found_.size() == 1 ? whole : plan_of_group(whole, found_[group], found_.size());
+  }
+
+  Result<Plan> planned_again(size_t group, const BoundSources& bound) {
+    ASSIGN(const Plan made, plan(groups_[group]->next(), bound));
     say_guesses(made);
-    const auto at = std::ranges::find(groups_, &group, &std::unique_ptr<Epochs>::get) - groups_.begin();
-    return found_.size() == 1 ? made : plan_of_group(made, found_[static_cast<size_t>(at)], found_.size());
+    return plan_of(made, group);
   }
 
   /// The first error asks the other groups to end, each at the edge of its epoch.
@@ -250,25 +247,27 @@ class Run {
       over = turn.outcome == Turn::Outcome::over;
       if (!over && turn.wait_us > 0) env_.sleep_us(turn.wait_us);
     }
-    // A group that refuses its input ends the run, like one that fails.
+    auto ended = group.end();
+    // A group that refuses its input ends the run, like one that fails: once its own earlier epochs are delivered.
     if (group.report().outcome == RunReport::Outcome::refused) ending_.request_stop();
-    return group.end();
+    return ended;
   }
 
   /// One after the other on this thread, so that a run can be repeated.
   Result<> by_turns() {
     for (const auto& group : groups_) group->begin();
     std::vector<bool> over(groups_.size(), false);
-    while (std::ranges::find(over, false) != over.end()) {
-      bool worked = false;
+    bool refused = false;
+    while (!refused && std::ranges::find(over, false) != over.end()) {
+      int64_t wait_us = std::numeric_limits<int64_t>::max();  // until any of them has something to do
       for (size_t i = 0; i < groups_.size(); ++i) {
         if (over[i]) continue;
         ASSIGN(const Turn turn, turn_of(i));
         over[i] = turn.outcome == Turn::Outcome::over;
-        worked = worked || turn.outcome == Turn::Outcome::worked;
-        if (groups_[i]->report().outcome == RunReport::Outcome::refused) ending_.request_stop();
+        wait_us = std::min(wait_us, turn.wait_us);
+        refused = refused || groups_[i]->report().outcome == RunReport::Outcome::refused;
       }
-      if (!worked) env_.sleep_us(kNap);
+      if (wait_us > 0) env_.sleep_us(wait_us);
     }
     for (const auto& group : groups_) TRY(group->end());
     return {};
@@ -284,15 +283,6 @@ class Run {
     const bool delivered = groups_.size() == 1 || group.idle();
     if (delivered && quiet_->quiet(i, seen)) turn.outcome = Turn::Outcome::over;
     return turn;
-  }
-
-  Result<> alone(Epochs& group) {
-    group.begin();
-    for (;;) {
-      ASSIGN(const Turn turn, group.turn());
-      if (turn.outcome == Turn::Outcome::over || turn.outcome == Turn::Outcome::nothing_left) return group.end();
-      if (turn.wait_us > 0) env_.sleep_us(turn.wait_us);
-    }
   }
 
   // ---- what is told --------------------------------------------------------------------------------------------

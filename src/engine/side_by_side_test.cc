@@ -112,6 +112,21 @@ TEST_F(SideBySide, AnOutageThatIsOverIsForgotten) {
   EXPECT_EQ(distinct(world_), 749);
 }
 
+/// The epochs before it are published, though their store is away just then.
+TEST_F(SideBySide, OneThatRefusesItsInputEndsTheOther) {
+  world_.files = {100, 100};
+  world_.reject_from = 1'000'000;  // all of the second file
+  world_.reject_every = 1;
+  world_.store_away = 3;
+  pipeline_.settings.max_rejects.rows = 5;
+  pipeline_.settings.commit.rows = 100;
+  options_.stepped = true;
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->outcome, RunReport::Outcome::refused);
+  EXPECT_EQ(distinct(world_), 49);
+}
+
 TEST_F(SideBySide, AreAskedToEndTogether) {
   std::stop_source stop;
   options_.once = false;

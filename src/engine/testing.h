@@ -32,6 +32,7 @@ struct World {
   std::vector<int64_t> files{
       1000};                 ///< rows of each; row i of file f is f * 1,000,000 + i, written as text, one a line
   int64_t reject_every = 0;  ///< rows whose number divides by it are no numbers
+  int64_t reject_from = 0;   ///< those below it do not
   int64_t lose_row = -1;     ///< the decoder forgets this one: a planted miscount
   int64_t lose_in_transform = -1;
   bool sink_miscounts = false;
@@ -58,7 +59,7 @@ class NumberDecoder final : public Decoder {
       const int64_t number = std::stoll(line);
       if (world_.misfits > 0) outlet.misfit(block, {"n", line, block.from + offset});
       if (number == world_.lose_row) continue;
-      if (world_.reject_every > 0 && number % world_.reject_every == 0) {
+      if (world_.reject_every > 0 && number >= world_.reject_from && number % world_.reject_every == 0) {
         refusals.push_back({offset, static_cast<int64_t>(line.size()), "cast", "n", line, "is no number"});
         continue;
       }
