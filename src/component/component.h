@@ -74,7 +74,9 @@ struct BindContext {
   /// A backfill: sources give inputs of these days alone, and cannot be bound where they do not know their inputs' day.
   std::optional<schedule::Days> days;
   bool as_you_go = false;  ///< rows are published before the last one is seen: types are not widened afterwards
-  Epoch epoch_hint = 1;    ///< the epoch that the next run would close, for names shown by `plan`
+  /// A source that has something new calls it, from any thread, and is asked before the next regular look.
+  std::function<void()> wake = [] {};
+  Epoch epoch_hint = 1;  ///< the epoch that the next run would close, for names shown by `plan`
 };
 
 struct SourceKind {

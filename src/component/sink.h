@@ -32,10 +32,11 @@ class StoreSink {
   virtual ~StoreSink() = default;
   virtual Guarantee guarantee() const = 0;
   virtual Result<Epoch> last_committed() = 0;  ///< 0 when there was none
-  /// Rows that the store would refuse (types, NOT NULL, keys), asked before the epoch is sealed.
+  /// Rows that the store would refuse (types, NOT NULL, keys), asked before the epoch is sealed, while an earlier one
+  /// may be under commit.
   virtual Result<std::vector<Refusal>> refuses(const Batch&) { return std::vector<Refusal>{}; }
   /// Rows and the epoch's number in one transaction, where there is one. An epoch that is there already is left alone.
-  /// Returns how many rows it put there, counted on its side.
+  /// Returns how many rows it put there, counted on its side. Two of one store's address never run at once.
   virtual Result<int64_t> commit(Epoch epoch, Segment& segment) = 0;
 };
 

@@ -74,9 +74,8 @@ class Grouping {
     std::map<std::string, size_t> stores;
     for (size_t i = 0; i < plan_.nodes.size(); ++i) {
       for (const size_t input : plan_.nodes[i].inputs) joined_.join(input, i);
-      const auto sink = std::ranges::find(pipeline_.sinks, plan_.nodes[i].name, &Part::name);
-      if (plan_.nodes[i].kind != PlanNode::Kind::sink || sink == pipeline_.sinks.end() || sink->store.empty()) continue;
-      joined_.join(stores.try_emplace(sink->store, i).first->second, i);
+      if (const std::string& store = plan_.nodes[i].store; !store.empty())
+        joined_.join(stores.try_emplace(store, i).first->second, i);
     }
   }
 

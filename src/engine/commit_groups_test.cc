@@ -42,6 +42,7 @@ class CommitGroups : public ::testing::Test {
     part.place = {"p.yaml", static_cast<int>(10 + pipeline_.sinks.size()), 3};
     pipeline_.sinks.push_back(part);
     add(PlanNode::Kind::sink, name, {input});
+    plan_.nodes.back().store = store;
   }
   void connect(size_t from, size_t to) {
     plan_.nodes[to].inputs.push_back(from);
@@ -73,7 +74,7 @@ TEST_F(CommitGroups, AreTheConnectedParts) {
 }
 
 TEST_F(CommitGroups, OfOneStoreAreOne) {
-  pipeline_.sinks[1].store = pipeline_.sinks[0].store;
+  plan_.nodes[4].store = plan_.nodes[3].store;
   EXPECT_THAT(groups(), SizeIs(1));
 }
 

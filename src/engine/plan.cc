@@ -53,7 +53,7 @@ std::vector<PlanStore> planned_stores(const Pipeline& pipeline, const Plan& plan
 class Planner {
  public:
   Planner(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch,
-          const BoundSources& bound, Feeds* feeds)
+          const BoundSources& bound, Feeds* feeds, std::function<void()> wake)
       : pipeline_(pipeline), components_(components), problems_(problems), bound_(bound), feeds_(feeds) {
     plan_.replays = feeds != nullptr;
     plan_.pipeline = pipeline.name;
@@ -78,6 +78,7 @@ class Planner {
     context_.lanes = plan_.lanes;
     context_.epoch_hint = epoch;
     context_.days = pipeline.settings.days;
+    context_.wake = std::move(wake);
     context_.as_you_go = pipeline.settings.publish == Publish::as_you_go;
     context_.database = shared_database();
   }
@@ -305,6 +306,7 @@ class Planner {
     if (problems_.size() != before) return;
     PlanNode node = named(part, PlanNode::Kind::sink);
     node.sink = std::move(*sink);
+    node.store = part.store;
     node.schema = info.schema;
     node.notes = part.store_notes;
     node.notes.insert(node.notes.end(), node.sink.notes.begin(), node.sink.notes.end());
@@ -473,8 +475,8 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
 }
 
 Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
-                       Epoch epoch, const BoundSources& bound, Feeds* feeds) {
-  return Planner(pipeline, components, env, problems, epoch, bound, feeds).make();
+                       Epoch epoch, const BoundSources& bound, Feeds* feeds, std::function<void()> wake) {
+  return Planner(pipeline, components, env, problems, epoch, bound, feeds, std::move(wake)).make();
 }
 
 std::map<std::string, std::vector<std::string>> component_names(const Components& components) {

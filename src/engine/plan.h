@@ -1,6 +1,7 @@
 // Plan: a checked pipeline. Every component bound, every schema known, nothing run yet.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ struct PlanNode {
   std::shared_ptr<Source> source;       ///< one of these three is set, by kind
   BoundTransform transform;
   BoundSink sink;
+  std::string store;                        ///< of a sink: the address of its store
   std::optional<RejectBudget> max_rejects;  ///< of a source; else the pipeline's holds
 
   /// How many inputs it was bound with, and which of them the rows of one of `inputs` are for.
@@ -98,8 +100,10 @@ void check_graph(const Pipeline& pipeline, const Components& components, Problem
 
 /// Checks the graph and binds every component, sources first. All mistakes go to `problems`; the error is for what the
 /// outside did (no such file, store away). When `problems` is not empty afterwards the plan must not be run.
-Result<Plan> make_plan(const Pipeline& pipeline, const Components& components, Env& env, Problems& problems,
-                       Epoch epoch = 1, const BoundSources& bound = {}, Feeds* feeds = nullptr);
+/// `wake`: see BindContext.
+Result<Plan> make_plan(
+    const Pipeline& pipeline, const Components& components, Env& env, Problems& problems, Epoch epoch = 1,
+    const BoundSources& bound = {}, Feeds* feeds = nullptr, std::function<void()> wake = [] {});
 
 /// The component names by section, as load_pipeline wants them.
 std::map<std::string, std::vector<std::string>> component_names(const Components& components);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/bell.h"
 #include "base/planted.h"
 #include "engine/reject_logs.h"
 #include "engine/status.h"
@@ -12,7 +13,12 @@ namespace trommel {
 namespace {
 
 constexpr size_t kOutputsListed = 1000;
+constexpr size_t kAhead = 2;     // epochs that wait for stores which are there
 constexpr int64_t kNap = 5'000;  // microseconds between two looks at what is away
+
+void sleep(Env& env, Bell* bell, uint64_t heard, int64_t us) {
+  bell != nullptr ? bell->sleep(heard, us) : env.sleep_us(us);
+}
 
 Error kept_for_the_next_run(Error error) {
   if (error.domain == Error::Domain::external)
@@ -126,7 +132,7 @@ bool Publisher::blocked() const {
     if (!waiting.files_done) return true;
     for (const SealedSegment& sealed : waiting.checkpoint.segments) bytes += sealed.size;
   }
-  return bytes >= settings_.spool.max_bytes;
+  return bytes >= settings_.spool.max_bytes || (away_.empty() && line_.size() >= kAhead);
 }
 
 std::vector<Split> Publisher::take_finished() { return std::exchange(finished_, {}); }
@@ -151,21 +157,29 @@ Result<> Publisher::advance(const Plan& plan) {
 
 Result<> Publisher::finish(const Plan& plan) {
   for (;;) {
+    const uint64_t heard = options_.bell != nullptr ? options_.bell->rings() : 0;
     TRY(advance(plan));
     if (idle()) return {};
     if (options_.stop.stop_requested() && !away_.empty())
       return tl::unexpected(kept_for_the_next_run(away_.begin()->second.error()));
-    env_.sleep_us(kNap);
+    sleep(env_, options_.bell, heard, kNap);
   }
 }
 
 template <class What>
 Result<bool> Publisher::try_for(const std::string& who, What what) {
+  if (pausing(who)) return false;
+  return tried(who, what());
+}
+
+bool Publisher::pausing(const std::string& who) const {
   const auto known = away_.find(who);
-  if (known != away_.end() && known->second.pausing(env_.steady_us())) return false;
-  const Result<> done = what();
+  return known != away_.end() && known->second.pausing(env_.steady_us());
+}
+
+Result<bool> Publisher::tried(const std::string& who, const Result<>& done) {
   if (done) {
-    if (known != away_.end()) {
+    if (const auto known = away_.find(who); known != away_.end()) {
       say(fmt::format("{} is there again", who));
       if (options_.status != nullptr) options_.status->retrying({who, 0, 0, 0, ""});
       away_.erase(known);
@@ -206,7 +220,7 @@ Result<> Publisher::bring_files(Waiting& waiting) {
 Result<> Publisher::bring_to_stores(const Plan& plan, Waiting& waiting, std::set<std::string>& behind) {
   for (const SealedSegment& sealed : waiting.checkpoint.segments) {
     if (behind.contains(sealed.sink) || waiting.stores_done.contains(sealed.sink)) continue;
-    ASSIGN(const bool done, try_for(sealed.sink, [&] { return commit_store(plan, waiting, sealed); }));
+    ASSIGN(const bool done, bring_to_store(plan, waiting, sealed));
     (done ? waiting.stores_done : behind).insert(sealed.sink);
     if (planted(Mistake::spool_dropped_early) && done)
       for (const SealedSegment& other : waiting.checkpoint.segments) TRY(env_.remove(other.path));
@@ -214,18 +228,50 @@ Result<> Publisher::bring_to_stores(const Plan& plan, Waiting& waiting, std::set
   return {};
 }
 
-Result<> Publisher::commit_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed) {
+Result<bool> Publisher::bring_to_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed) {
   const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
                                  [&](const PlanNode& n) { return n.name == sealed.sink && n.sink.store; });
   TROMMEL_CHECK(node != plan.nodes.end(), "a sink that rows wait for, which check_fits has seen");
-  if (unchecked_.contains(sealed.sink)) TRY(sure_that_epochs_are_ours(*node));
-  ASSIGN(auto segment, open_segment(env_, sealed));
-  ASSIGN(const int64_t written, node->sink.store->commit(waiting.checkpoint.epoch, *segment));
-  const auto place = static_cast<size_t>(node - plan.nodes.begin());
-  if (!waiting.recovered && place < report_.balance.nodes.size())
-    report_.balance.nodes[place].counts.written += written;
-  add_output({sealed.sink, node->sink.target, written, -1});
-  return {};
+  if (!under_way_.contains(node->store)) {
+    if (pausing(sealed.sink)) return false;
+    if (unchecked_.contains(sealed.sink)) {
+      ASSIGN(const bool sure, tried(sealed.sink, sure_that_epochs_are_ours(*node)));
+      if (!sure) return false;
+    }
+    start_commit(*node, waiting.checkpoint.epoch, sealed);
+  }
+  StoreCommit& commit = under_way_.at(node->store);
+  if (commit.sink != sealed.sink || commit.rows.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    return false;
+  const Result<int64_t> rows = commit.rows.get();
+  under_way_.erase(node->store);
+  ASSIGN(const bool done, tried(sealed.sink, rows ? Result<>() : tl::unexpected(rows.error())));
+  if (done) count_written(plan, waiting, *node, *rows);
+  return done;
+}
+
+/// Nothing of what may change meanwhile is at hand there: the sink, its segment's file and a number.
+void Publisher::start_commit(const PlanNode& sink, Epoch epoch, const SealedSegment& sealed) {
+  std::packaged_task<Result<int64_t>()> task(
+      [&env = env_, store = sink.sink.store, epoch, sealed]() -> Result<int64_t> {
+        ASSIGN(auto segment, open_segment(env, sealed));
+        return store->commit(epoch, *segment);
+      });
+  StoreCommit& commit = under_way_[sink.store];
+  commit.sink = sealed.sink;
+  commit.rows = task.get_future();
+  if (options_.stepped) return task();
+  const auto work = std::make_shared<std::packaged_task<Result<int64_t>()>>(std::move(task));
+  commit.thread = env_.start_thread("commit " + sealed.sink, [work, bell = options_.bell](const std::stop_token&) {
+    (*work)();
+    if (bell != nullptr) bell->ring();
+  });
+}
+
+void Publisher::count_written(const Plan& plan, const Waiting& waiting, const PlanNode& sink, int64_t rows) {
+  const auto place = static_cast<size_t>(&sink - plan.nodes.data());
+  if (!waiting.recovered && place < report_.balance.nodes.size()) report_.balance.nodes[place].counts.written += rows;
+  add_output({sink.name, sink.sink.target, rows, -1});
 }
 
 /// The epoch is in every sink: its inputs are put away, and it is done. False: not yet, a source is away.

@@ -5,7 +5,9 @@
 
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,8 +49,9 @@ class Publisher {
   bool idle() const { return line_.empty(); }
   /// How many epochs have come to all their sinks.
   int64_t concluded() const { return concluded_; }
-  /// Nothing should be read now: the spool holds as much as it may, or files still wait for their names, which the
-  /// next epoch would choose again. So all files of an epoch have their names before there is another.
+  /// Nothing should be read now: the spool holds as much as it may; or files still wait for their names, which the
+  /// next epoch would choose again; or an epoch waits behind one that is being written, so that slow stores get larger
+  /// epochs, and not more of them.
   bool blocked() const;
   /// What is being tried again: sinks by name, `files`, `inputs`.
   const std::map<std::string, Backoff>& away() const { return away_; }
@@ -60,6 +63,12 @@ class Publisher {
   std::string refused_log() const { return state_.path() + "/rejects/refused.jsonl"; }
 
  private:
+  /// A commit that runs beside everything else; in stepped runs it is over when it has begun.
+  struct StoreCommit {
+    std::string sink;
+    std::future<Result<int64_t>> rows;
+    std::unique_ptr<Thread> thread;
+  };
   struct Waiting {
     Checkpoint checkpoint;
     std::function<void()> tell;
@@ -72,12 +81,16 @@ class Publisher {
   Result<> sure_that_nothing_is_there(const Plan& plan, const StateFolder::Damaged& damaged);
   Result<> bring_files(Waiting& waiting);
   Result<> bring_to_stores(const Plan& plan, Waiting& waiting, std::set<std::string>& behind);
-  Result<> commit_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed);
+  Result<bool> bring_to_store(const Plan& plan, const Waiting& waiting, const SealedSegment& sealed);
+  void start_commit(const PlanNode& sink, Epoch epoch, const SealedSegment& sealed);
+  void count_written(const Plan& plan, const Waiting& waiting, const PlanNode& sink, int64_t rows);
   Result<bool> conclude(const Plan& plan, Waiting& waiting);
   Result<> tell_sources(const Plan& plan, const Checkpoint& checkpoint);
   /// Does `what` unless `who` is away just now. True: it is done. Errors that waiting may mend start a pause.
   template <class What>
   Result<bool> try_for(const std::string& who, What what);
+  bool pausing(const std::string& who) const;
+  Result<bool> tried(const std::string& who, const Result<>& done);
   void add_output(PublishedOutput output);
   Result<> sweep_spool();
   std::vector<PreparedFile> files_waiting() const;
@@ -100,6 +113,7 @@ class Publisher {
   std::set<std::string> unchecked_;  ///< stores that may know of a later one
   std::deque<Waiting> line_;         ///< oldest first
   std::map<std::string, Backoff> away_;
+  std::map<std::string, StoreCommit> under_way_;  ///< by the store's address: one at a time
   std::vector<Split> finished_;
   int64_t concluded_ = 0;
 };

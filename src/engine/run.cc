@@ -1,4 +1,5 @@
 #include "engine/run.h"
+#include "base/bell.h"
 
 #include <fmt/format.h>
 
@@ -97,7 +98,7 @@ class Run {
         env_(env),
         problems_(problems),
         asked_(options),
-        wish_(options.stop, [this] { ending_.request_stop(); }) {
+        wish_(options.stop, [this] { end_all(); }) {
     groups_.push_back(std::make_unique<Epochs>(pipeline, env, options_of(0), pipeline.settings.state));
   }
 
@@ -165,7 +166,8 @@ class Run {
   }
 
   Result<Plan> plan(Epoch epoch, const BoundSources& bound) {
-    ASSIGN(Plan made, make_plan(pipeline_, components_, env_, problems_, epoch, bound, asked_.replay));
+    ASSIGN(Plan made,
+           make_plan(pipeline_, components_, env_, problems_, epoch, bound, asked_.replay, [this] { bell_.ring(); }));
     TRY(no_problems());
     return made;
   }
@@ -229,7 +231,7 @@ class Run {
     std::vector<std::unique_ptr<Thread>> threads;
     const auto run = [this](size_t i) {
       ended_[i] = keep_going(i);
-      if (!ended_[i]) ending_.request_stop();
+      if (!ended_[i]) end_all();
     };
     for (size_t i = 1; i < groups_.size(); ++i)
       threads.push_back(env_.start_thread("group " + found_[i].name, [run, i](const std::stop_token&) { run(i); }));
@@ -243,14 +245,20 @@ class Run {
     Epochs& group = *groups_[i];
     group.begin();
     for (bool over = false; !over;) {
+      const uint64_t heard = bell_.rings();
       ASSIGN(const Turn turn, turn_of(i));
       over = turn.outcome == Turn::Outcome::over;
-      if (!over && turn.wait_us > 0) env_.sleep_us(turn.wait_us);
+      if (!over && turn.wait_us > 0) bell_.sleep(heard, turn.wait_us);
     }
     auto ended = group.end();
     // A group that refuses its input ends the run, like one that fails: once its own earlier epochs are delivered.
-    if (group.report().outcome == RunReport::Outcome::refused) ending_.request_stop();
+    if (group.report().outcome == RunReport::Outcome::refused) end_all();
     return ended;
+  }
+
+  void end_all() {
+    ending_.request_stop();
+    bell_.ring();
   }
 
   /// One after the other on this thread, so that a run can be repeated.
@@ -291,6 +299,7 @@ class Run {
   RunOptions options_of(size_t group) {
     RunOptions own = asked_;
     own.stop = ending_.get_token();
+    own.bell = asked_.stepped ? nullptr : &bell_;
     const auto in_turn = [this](const std::function<void(const std::string&)>& tell) {
       return [this, tell](const std::string& line) {
         const std::lock_guard lock(telling_);
@@ -350,6 +359,7 @@ class Run {
   Problems& problems_;
   const RunOptions& asked_;
   std::stop_source ending_;
+  Bell bell_;
   std::mutex telling_;
   std::map<size_t, Progress> progress_;  ///< by group, of its last epoch
   std::stop_callback<std::function<void()>> wish_;

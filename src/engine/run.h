@@ -15,6 +15,7 @@
 
 namespace trommel {
 
+class Bell;
 class StatusFile;
 
 /// How far a run is; given to RunOptions::progress about ten times a second and once at the end.
@@ -35,6 +36,7 @@ struct RunOptions {
   std::stop_token stop;     ///< asks for a clean end
   std::function<Result<>(const Plan&)> planned;  ///< told of the plan before its first epoch; an error ends the run
   std::function<void(const Progress&)> progress;
+  Bell* bell = nullptr;          ///< ends the sleep of a run that waits; run_pipeline brings one, unless `stepped`
   StatusFile* status = nullptr;  ///< for `trommel status`; run_pipeline brings one
   std::function<void(const std::string&)>
       say;  ///< one line for the log: what was guessed, widened types, numbers chosen for names

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <utility>
 
@@ -39,6 +40,8 @@ struct World {
   std::atomic<int> store_away{0};  ///< how many commits fail before one goes through
   bool fails_once = false;         ///< the first commit of each epoch fails
   Epoch failed = 0;
+  std::atomic<int64_t> asked{0};            ///< rows that the store was asked about, whether it would take them
+  std::function<void(Epoch)> at_work = {};  ///< within a commit
   bool endless = false;
   int misfits = 0;             ///< how often the first block says that its types were guessed wrong
   std::vector<int64_t> table;  ///< the store's rows
@@ -210,6 +213,7 @@ class TableSink final : public StoreSink {
   Guarantee guarantee() const override { return Guarantee::exactly_once; }
   Result<Epoch> last_committed() override { return world_.table_epoch; }
   Result<std::vector<Refusal>> refuses(const Batch& batch) override {
+    world_.asked += batch.size();
     std::vector<Refusal> refusals;
     for (int64_t i = 0; i < batch.size(); ++i) {
       if (number_at(batch, i) == 14) refusals.push_back({i, "unlucky", "n", "14", "the store takes no 14"});
@@ -219,6 +223,7 @@ class TableSink final : public StoreSink {
   Result<int64_t> commit(Epoch epoch, Segment& segment) override {
     const bool first_try = world_.fails_once && std::exchange(world_.failed, epoch) != epoch;
     if (first_try || world_.store_away-- > 0) return external_error("store", "is away");
+    if (world_.at_work) world_.at_work(epoch);
     if (world_.table_epoch >= epoch) return segment.rows();
     Batch batch;
     int64_t rows = 0;

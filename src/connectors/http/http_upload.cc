@@ -102,7 +102,7 @@ class HttpUploadSource final : public Source {
         formats_(env_, std::move(kinds), config_.format, settings),
         uploads_(std::make_shared<Uploads>(
             env_, Uploads::Settings{context.state_folder + "/uploads/" + context.name, context.name + "-",
-                                    config_.quota.bytes, config_.remember.us})) {}
+                                    config_.quota.bytes, config_.remember.us, context.wake})) {}
   ~HttpUploadSource() override { uploads_->close(); }
 
   Result<> bind(const Node& settings, Problems& problems) {

@@ -127,10 +127,14 @@ bool Uploads::reserve(int64_t bytes) {
 Result<bool> Uploads::complete(const std::shared_ptr<Upload>& upload) {
   TRY(env_.rename(path(upload->id, "part"), path(upload->id, "data")));
   if (upload->lasts()) TRY(env_.write_durably(path(upload->id, "json"), upload_text(*upload)));
-  const std::lock_guard lock(mutex_);
-  upload->state = Upload::State::waiting;
-  order_.push_back(upload->id);
-  return open_;
+  {
+    const std::lock_guard lock(mutex_);
+    upload->state = Upload::State::waiting;
+    order_.push_back(upload->id);
+    if (!open_) return false;
+  }
+  settings_.wake();
+  return true;
 }
 
 void Uploads::give_up(const Upload& upload) {

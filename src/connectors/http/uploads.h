@@ -11,6 +11,7 @@
 // unless its epoch was saved, it is dropped.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,10 +28,11 @@ class Uploads {
  public:
   struct Settings {
     std::string folder;
-    std::string id_prefix;        ///< of the source: ids of two never meet
-    int64_t quota_bytes = 0;      ///< on disk, all together
-    int64_t remember_us = 0;      ///< how long answers are kept
-    int64_t gather_us = 100'000;  ///< uploads that end within it share an epoch, while others arrive
+    std::string id_prefix;               ///< of the source: ids of two never meet
+    int64_t quota_bytes = 0;             ///< on disk, all together
+    int64_t remember_us = 0;             ///< how long answers are kept
+    std::function<void()> wake = [] {};  ///< called once an upload is ready for its epoch
+    int64_t gather_us = 100'000;         ///< uploads that end within it share an epoch, while others arrive
   };
   Uploads(Env& env, Settings settings) : env_(env), settings_(std::move(settings)) {}
 
