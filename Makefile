@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 TARGET ?= all
 SOURCES = $(shell git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'tests/*.h' 'bench/*.cc')
 
-.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak soak-inputs soak-crashes bench bench-small bench-epochs bench-avro bench-upload bench-posts bench-queries test-registry clean
+.PHONY: help deps build debug install package package-test test test-servers demo demo-students demo-upload venv reference lint format format-check asan tsan soak soak-inputs soak-crashes soak-servers bench bench-small bench-epochs bench-avro bench-upload bench-posts bench-queries test-registry clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,15 +83,23 @@ tsan: deps ## Build the engine with the thread sanitizer, run its tests
 	@scripts/build tsan $(TARGET)
 	ctest --preset tsan
 
-soak: build venv ## Run the long tests: 10 GB, a 5 GB upload, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills
+soak: build venv ## Run the long tests: 10 GB, a 5 GB upload, 99,900 files, 100,000 simulated histories, a crash at every call, 1,000 kills, 500 on real servers
 	@scripts/build release bench_generate
 	$(MAKE) --no-print-directory --output-sync=target -j2 soak-inputs soak-crashes
+	$(MAKE) --no-print-directory soak-servers
 
 soak-inputs: # what is large, and what is random
 	$(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/soak
 
 soak-crashes: # a crash at every call, and kills
 	STEPS=all KILLS=1000 $(TROMMEL_CACHE)/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/crash
+
+soak-servers: TARGET = trommel
+soak-servers: build # 500 kills of brokers, stores and of us, on real servers
+	@scripts/system_packages servers
+	scripts/venv servers-venv requirements/servers.txt
+	KILLS=500 TROMMEL=$(CURDIR)/build/release/trommel TROMMEL_SOURCE=$(CURDIR) TROMMEL_BUILD=$(CURDIR)/build/release \
+	  $(TROMMEL_CACHE)/servers-venv/bin/python -m pytest -q -s -p no:cacheprovider tests/servers/test_game_rounds.py -k "whole_way or over_and_over"
 
 bench: build ## Race DuckDB, Polars, pandas and pyarrow on the same files
 	@scripts/system_packages python
