@@ -48,16 +48,7 @@ TEST_F(Publish, TheNextEpochIsReadWhileAStoreIsAtWorkAndNoMoreThanThat) {
 class TwoSinks : public Publish {
  protected:
   TwoSinks() {
-    SinkKind far;
-    far.spec = &far_;
-    far.is_store = true;
-    far.bind = [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
-      BoundSink bound;
-      bound.store = std::make_shared<TableSink>(other_);
-      bound.target = "far";
-      return bound;
-    };
-    components_.sinks.push_back(far);
+    components_.sinks.push_back(table_kind(far_, other_));
     pipeline_.sinks[0] = part("far", "far", {"even"});
     pipeline_.sinks[0].store = pipeline_.sinks[0].store_name = "far:";
   }

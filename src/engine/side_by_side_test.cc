@@ -26,16 +26,7 @@ class SideBySide : public EngineTest {
          [this](const Node&, const auto&, const BindContext& context, Problems&) -> Result<std::shared_ptr<Source>> {
            return std::make_shared<NumberSource>(other_, context.memory.block);
          }});
-    SinkKind far;
-    far.spec = &far_;
-    far.is_store = true;
-    far.bind = [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
-      BoundSink bound;
-      bound.store = std::make_shared<TableSink>(other_);
-      bound.target = "far";
-      return bound;
-    };
-    components_.sinks.push_back(far);
+    components_.sinks.push_back(table_kind(far_, other_));
     pipeline_.sources.push_back(part("others", "others", {}));
     pipeline_.sinks.push_back(part("far", "far", {"others"}));
     pipeline_.sinks.back().store = pipeline_.sinks.back().store_name = "far:";

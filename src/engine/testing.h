@@ -241,6 +241,21 @@ class TableSink final : public StoreSink {
   World& world_;
 };
 
+/// A store named as its spec.
+inline SinkKind table_kind(const SpecInfo& spec, World& world) {
+  SinkKind kind;
+  kind.spec = &spec;
+  kind.is_store = true;
+  kind.bind = [&spec, &world](const SinkSettings&, const InputInfo&, const BindContext&,
+                              Problems&) -> Result<BoundSink> {
+    BoundSink bound;
+    bound.store = std::make_shared<TableSink>(world);
+    bound.target = spec.name;
+    return bound;
+  };
+  return kind;
+}
+
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest() {
@@ -280,16 +295,7 @@ class EngineTest : public ::testing::Test {
       return bound;
     };
     components_.sinks.push_back(lines);
-    SinkKind table;
-    table.spec = &table_;
-    table.is_store = true;
-    table.bind = [this](const SinkSettings&, const InputInfo&, const BindContext&, Problems&) -> Result<BoundSink> {
-      BoundSink bound;
-      bound.store = std::make_shared<TableSink>(world_);
-      bound.target = "table";
-      return bound;
-    };
-    components_.sinks.push_back(table);
+    components_.sinks.push_back(table_kind(table_, world_));
     pipeline_.name = "numbers";
     pipeline_.folder = folder_;
     pipeline_.settings.state = folder_ / "state";
