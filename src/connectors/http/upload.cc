@@ -72,10 +72,12 @@ server::Response response_of(const Answer& answer) {
 }
 
 std::string job_text(const Upload& upload, const Answer* answer) {
-  Json out = {{"id", upload.id}, {"state", state_text(upload.state)}};
-  if (!upload.name.empty()) out["name"] = upload.name;
+  const Upload::State state = upload.state;
+  const bool whole = state != Upload::State::arriving;
+  Json out = {{"id", upload.id}, {"state", state_text(state)}};
+  if (whole && !upload.name.empty()) out["name"] = upload.name;
   out["arrived"] = upload.arrived.load();
-  if (upload.state != Upload::State::arriving) out["bytes"] = upload.bytes;
+  if (whole) out["bytes"] = upload.bytes;
   out["read"] = upload.read.load();
   if (answer != nullptr) {
     out["status"] = answer->status;

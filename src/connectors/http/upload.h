@@ -29,15 +29,16 @@ struct Upload {
   bool later = false;    ///< the sender does not wait: `Prefer: respond-async`
   int64_t begun_us = 0;  ///< since 1970
 
-  // Known once it is whole.
+  // Known once it is whole; while it arrives, of the thread that receives it alone.
   std::string name;     ///< of the file, as its sender calls it
   int64_t bytes = 0;    ///< as they lie on disk
   std::string content;  ///< hash of them
 
-  std::atomic<State> state{State::arriving};
-  std::atomic<int64_t> arrived{0};     ///< bytes
-  std::atomic<int64_t> read{0};        ///< bytes of them that were read
   std::optional<server::Reply> reply;  ///< who waits
+
+  std::atomic<State> state{State::arriving};
+  std::atomic<int64_t> arrived{0};  ///< bytes
+  std::atomic<int64_t> read{0};     ///< bytes of them that were read
 
   /// It outlives a crash: somebody was told that it was accepted, or will ask for it again by its key.
   bool lasts() const { return later || !key.empty(); }

@@ -20,6 +20,18 @@ server::Response come_again(const std::string& why) {
   return response;
 }
 
+std::string id_of(const FileInfo& file) {
+  const std::string name = name_of(file.path);
+  return name.substr(0, name.find('.'));
+}
+
+/// Behind the id: `data`, `answer.json`.
+std::string ending_of(const FileInfo& file) {
+  const std::string name = name_of(file.path);
+  const size_t dot = name.find('.');
+  return dot == std::string::npos ? "" : name.substr(dot + 1);
+}
+
 }  // namespace
 
 std::string Uploads::path(const std::string& id, const char* what) const {
@@ -37,33 +49,31 @@ Result<> Uploads::load() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(loaded_, true) || !env_.exists(settings_.folder)) return {};
   ASSIGN(const auto entries, env_.list(settings_.folder));
+  // Answers first: what has one takes no room and is not read again, even where a crash left its files.
   for (const FileInfo& entry : entries) {
-    const std::string name = name_of(entry.path);
-    const size_t dot = name.find('.');
-    if (dot == std::string::npos || name.substr(dot) != ".json") continue;
-    TRY(load_one(name.substr(0, dot)));
+    if (ending_of(entry) == kAnswer) TRY(load_answer(entry.path));
   }
   for (const FileInfo& entry : entries) {
-    const std::string name = name_of(entry.path);
-    const size_t dot = name.find('.');
-    if (dot == std::string::npos || name.substr(dot + 1) != kAnswer) continue;
-    ASSIGN(const std::string text, env_.read_text(entry.path));
-    ASSIGN(const Answered known, parse_answered(text, entry.path));
-    uploads_.erase(known.id);
-    std::erase(order_, known.id);
-    answered_[known.id] = {known.key, known.at_us};
-    if (!known.key.empty()) keys_[known.key] = known.id;
+    if (ending_of(entry) == "json" && !answered_.contains(id_of(entry))) TRY(load_upload(entry.path));
   }
   return {};
 }
 
-Result<> Uploads::load_one(const std::string& id) {
+Result<> Uploads::load_answer(const std::string& path) {
+  ASSIGN(const std::string text, env_.read_text(path));
+  ASSIGN(const Answered known, parse_answered(text, path));
+  answered_[known.id] = {known.key, known.at_us};
+  if (!known.key.empty()) keys_[known.key] = known.id;
+  return {};
+}
+
+Result<> Uploads::load_upload(const std::string& path) {
   const auto upload = std::make_shared<Upload>();
-  ASSIGN(const std::string text, env_.read_text(path(id, "json")));
-  TRY(parse_upload(text, path(id, "json"), *upload));
-  uploads_[id] = upload;
-  order_.push_back(id);
-  if (!upload->key.empty()) keys_[upload->key] = id;
+  ASSIGN(const std::string text, env_.read_text(path));
+  TRY(parse_upload(text, path, *upload));
+  uploads_[upload->id] = upload;
+  order_.push_back(upload->id);
+  if (!upload->key.empty()) keys_[upload->key] = upload->id;
   reserved_ += upload->bytes;
   return {};
 }
@@ -77,9 +87,8 @@ Result<> Uploads::open() {
   });
   ASSIGN(const auto entries, env_.list(settings_.folder));
   for (const FileInfo& entry : entries) {
-    const std::string name = name_of(entry.path), id = name.substr(0, name.find('.'));
-    const bool of_use =
-        uploads_.contains(id) ? name == id + ".json" || name == id + ".data" : name == id + "." + kAnswer;
+    const std::string ending = ending_of(entry);
+    const bool of_use = uploads_.contains(id_of(entry)) ? ending == "json" || ending == "data" : ending == kAnswer;
     if (!of_use) TRY(env_.remove(entry.path));
   }
   open_ = true;
@@ -90,7 +99,8 @@ void Uploads::close() {
   const std::lock_guard lock(mutex_);
   open_ = false;
   for (const auto& [id, upload] : uploads_) {
-    if (upload->reply)
+    // The reply of one that arrives belongs to who receives it.
+    if (upload->state != Upload::State::arriving && upload->reply)
       upload->reply->send(come_again("the pipeline is ending: whether the upload was saved is not known"));
   }
 }

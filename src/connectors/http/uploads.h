@@ -82,7 +82,8 @@ class Uploads {
     std::string key;
     int64_t at_us = 0;
   };
-  Result<> load_one(const std::string& id);
+  Result<> load_answer(const std::string& path);
+  Result<> load_upload(const std::string& path);
   Result<> keep_answer(const Upload& upload, const Answer& answer);
   void forget_old();
   std::string new_id() const;
