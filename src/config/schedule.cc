@@ -7,11 +7,6 @@ namespace {
 constexpr int64_t kDay = 86'400'000'000;
 
 /// Of a setting; of the whole where it stands alone.
-const Node& node_of(const Node& node, const char* key) {
-  const Node* found = node.is_map() ? node.find(key) : nullptr;
-  return found == nullptr ? node : *found;
-}
-
 Place place_in(const Node& text, size_t at) {
   Place place = text.place;
   place.column += static_cast<int>(at) + (text.quoted ? 1 : 0);
@@ -25,7 +20,8 @@ class ScheduleReader {
 
   std::optional<ScheduleSettings> read() {
     auto zone = schedule::Zone::load(text_.zone);
-    if (!zone) found_.add(node_of(node_, "zone").place, "`" + text_.zone + "` " + zone.error().what, zone.error().hint);
+    if (!zone)
+      found_.add(node_.at_or_self("zone").place, "`" + text_.zone + "` " + zone.error().what, zone.error().hint);
     const auto rule = read_rule();
     problems_.add(found_);
     if (!zone || !rule || !found_.empty()) return std::nullopt;
@@ -46,10 +42,10 @@ class ScheduleReader {
   std::optional<schedule::Cron> read_cron() {
     for (const char* key : {"at", "from"}) {
       if (node_.is_map() && node_.find(key) != nullptr)
-        found_.add(node_of(node_, key).place, std::string("`") + key + "` belongs to `every`, not to `cron`",
+        found_.add(node_.at_or_self(key).place, std::string("`") + key + "` belongs to `every`, not to `cron`",
                    "a cron text holds its own times");
     }
-    const Node& node = node_of(node_, "cron");
+    const Node& node = node_.at_or_self("cron");
     std::vector<schedule::CronMistake> mistakes;
     auto cron = schedule::parse_cron(*text_.cron, mistakes);
     for (const auto& mistake : mistakes) found_.add(place_in(node, mistake.at), mistake.what, mistake.hint);
@@ -63,7 +59,7 @@ class ScheduleReader {
     schedule::Every every;
     every.step_us = text_.every->us;
     if (every.step_us < 1'000'000 || every.step_us % 1'000'000 != 0) {
-      found_.add(node_of(node_, "every").place, "`every` must be whole seconds, at least one");
+      found_.add(node_.at_or_self("every").place, "`every` must be whole seconds, at least one");
       return std::nullopt;
     }
     // Steps that fill a day begin with each day; others need a day to count from, or a restart would move them.
@@ -71,7 +67,7 @@ class ScheduleReader {
     if (text_.from) {
       const auto day = schedule::parse_day(*text_.from);
       if (!day) {
-        found_.add(node_of(node_, "from").place, "`from` must be a day, not `" + *text_.from + "`",
+        found_.add(node_.at_or_self("from").place, "`from` must be a day, not `" + *text_.from + "`",
                    "such as 2026-01-01");
       }
       every.from = day.value_or(schedule::Day{});
@@ -83,7 +79,7 @@ class ScheduleReader {
     if (text_.at) {
       const auto at = schedule::parse_time_of_day(*text_.at);
       if (!at) {
-        found_.add(node_of(node_, "at").place, "`at` must be a time of day, not `" + *text_.at + "`",
+        found_.add(node_.at_or_self("at").place, "`at` must be a time of day, not `" + *text_.at + "`",
                    "hours and minutes with two digits each: \"06:00\"");
       }
       every.at = at.value_or(std::chrono::seconds(0));

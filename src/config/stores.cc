@@ -50,11 +50,6 @@ void add_unquoted(const Problems& found, Problems& problems) {
 }
 
 /// The place of a key, or of the map where the key is not there.
-Place place_of(const Node& node, std::string_view key) {
-  const Node* value = node.find(key);
-  return value == nullptr ? node.place : value->place;
-}
-
 }  // namespace
 
 const Spec<StoreText>& StoreText::spec() {
@@ -83,9 +78,10 @@ const Spec<StoreText>& StoreText::spec() {
           .example("stores:\n  warehouse: { type: duckdb, path: students.duckdb }\n")
           .check([](const StoreText& text, const Node& node, Problems& problems) {
             if (text.port && (*text.port < 1 || *text.port > 65535))
-              problems.add(place_of(node, "port"), "`port` must be a number from 1 to 65535");
+              problems.add(node.at_or_self("port").place, "`port` must be a number from 1 to 65535");
             if (text.path && text.database && *text.path != *text.database)
-              problems.add(place_of(node, "database"), "`path` and `database` name two things", "write one of them");
+              problems.add(node.at_or_self("database").place, "`path` and `database` name two things",
+                           "write one of them");
           });
   return spec;
 }
@@ -138,7 +134,7 @@ bool StoreReader::merge_credentials(const std::string& name, const Node& node, S
   Problems found;
   const StoreText apart = StoreText::spec().parse(*database, found, "database");
   if (found.empty() && apart.credentials)
-    found.add(place_of(*database, "credentials"), "a credentials file names no other one");
+    found.add(database->at_or_self("credentials").place, "a credentials file names no other one");
   problems_.add(found);
   if (!found.empty()) return false;
   const auto take = [](auto& mine, const auto& other) {
@@ -187,7 +183,7 @@ std::string StoreReader::known_type(const std::string& name, const StoreText& te
   if (text.type && has(*text.type)) return *text.type;
   if (text.type) {
     const std::string near = did_you_mean(*text.type, kinds_);
-    problems_.add(place_of(node, node.find("type") != nullptr ? "type" : "credentials"),
+    problems_.add(node.at_or_self(node.find("type") != nullptr ? "type" : "credentials").place,
                   "unknown type `" + *text.type + "` of store `" + name + "`",
                   near.empty() ? "known: " + joined(kinds_, ", ") : "did you mean `" + near + "`?");
     return {};
@@ -218,7 +214,8 @@ StoreAddress StoreReader::file_address(const std::string& name, const StoreText&
 std::string StoreReader::server_address(const std::string& name, const StoreText& text, const std::string& type,
                                         const Node& node) {
   if (text.path)
-    problems_.add(place_of(node, "path"), "store `" + name + "` is a server, and has no `path`", "write `database`");
+    problems_.add(node.at_or_self("path").place, "store `" + name + "` is a server, and has no `path`",
+                  "write `database`");
   if (!text.host) problems_.add(node.place, "store `" + name + "` needs `host`");
   if (!text.database) problems_.add(node.place, "store `" + name + "` needs `database`");
   if (text.path || !text.host || !text.database) return {};

@@ -71,6 +71,11 @@ const Node* Node::find(std::string_view name) const {
   return nullptr;
 }
 
+const Node& Node::at_or_self(std::string_view name) const {
+  const Node* value = find(name);
+  return value == nullptr ? *this : *value;
+}
+
 std::string Node::shown() const {
   std::string text = scalar;
   if (secret) {

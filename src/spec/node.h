@@ -34,8 +34,10 @@ struct Node {
   bool is_list() const { return kind == Kind::list; }
   bool is_map() const { return kind == Kind::map; }
   const Node* find(std::string_view name) const;  ///< of a map; null when missing
-  std::string shown() const;                      ///< the scalar for people; secrets as `***`
-  const char* kind_text() const;                  ///< "a map", "a list", "nothing", "text"
+  /// The value of a map's name, else this one: where to point when a setting is wrong, whether it is written or not.
+  const Node& at_or_self(std::string_view name) const;
+  std::string shown() const;      ///< the scalar for people; secrets as `***`
+  const char* kind_text() const;  ///< "a map", "a list", "nothing", "text"
 };
 
 /// Whether `text` is an address with a password in it: `mysql://user:password@host/db`.

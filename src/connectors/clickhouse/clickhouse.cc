@@ -47,21 +47,16 @@ struct Config {
 constexpr int64_t block_bytes_min = 1 << 20;
 constexpr int64_t block_rows_max = 1'000'000;  // a server cuts larger ones, at 1,048,449 rows unless told otherwise
 
-Place place_of(const Node& node, const char* key) {
-  const Node* found = node.find(key);
-  return found != nullptr ? found->place : node.place;
-}
-
 void check_config(const Config& config, const Node& node, Problems& problems) {
   if (config.block_rows < 1 || config.block_rows > block_rows_max)
-    problems.add(place_of(node, "block_rows"),
+    problems.add(node.at_or_self("block_rows").place,
                  fmt::format("`block_rows` must be a number from 1 to {}", block_rows_max));
   if (!is_known_engine(config.engine))
     problems.add(
-        place_of(node, "engine"),
+        node.at_or_self("engine").place,
         fmt::format("`engine`: rows are written to MergeTree and ReplacingMergeTree, not to {}", config.engine),
         "let a materialized view fill a table of that engine");
-  if (config.table.empty()) problems.add(place_of(node, "table"), "`table` is empty");
+  if (config.table.empty()) problems.add(node.at_or_self("table").place, "`table` is empty");
   for (const auto& [name, place, expression] : config.materialized)
     if (expression.empty())
       problems.add(place, fmt::format("`materialized`: column `{}` has no expression", name),
@@ -160,7 +155,7 @@ void check_names(const std::vector<std::string>& names, const char* setting, boo
     const bool word = std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
     if ((expressions && !word) || std::ranges::find(known, name) != known.end()) continue;
     const auto near = did_you_mean(name, known);
-    problems.add(place_of(node, setting), fmt::format("`{}`: the rows have no column `{}`", setting, name),
+    problems.add(node.at_or_self(setting).place, fmt::format("`{}`: the rows have no column `{}`", setting, name),
                  near.empty() ? "" : fmt::format("did you mean `{}`?", near));
   }
 }
@@ -170,7 +165,7 @@ WantedTable wanted_table(const Config& config, const SinkSettings& settings, con
   const Node& node = *settings.settings;
   WantedTable wanted;
   wanted.table = config.table;
-  wanted.columns = wanted_columns(*input.schema, settings.contract, place_of(node, "table"), problems);
+  wanted.columns = wanted_columns(*input.schema, settings.contract, node.at_or_self("table").place, problems);
   for (TableColumn& column : wanted.columns)
     if (column.input >= 0) column.input_name = input.schema->field(column.input)->name();
   wanted.engine = config.engine;
@@ -233,7 +228,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   Problems found;
   const Config config = clickhouse_spec().parse(node, found);
   auto address = parse_address(settings.store);
-  if (!address) found.add(place_of(node, "table"), address.error().what, address.error().hint);
+  if (!address) found.add(node.at_or_self("table").place, address.error().what, address.error().hint);
   Target target;
   if (found.empty()) target.table = wanted_table(config, settings, input, found);
   if (!found.empty()) {
@@ -260,7 +255,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   const auto stored = looked ? looked->stored : std::nullopt;
   Fit fit = fit_table(target.table, stored, engine);
   for (const std::string& difference : fit.differences)
-    problems.add(place_of(node, "table"), fmt::format("{}: {}", bound.target, difference),
+    problems.add(node.at_or_self("table").place, fmt::format("{}: {}", bound.target, difference),
                  stored ? "change the rows or the table, or see `evolve`" : "");
   if (!fit.differences.empty()) return BoundSink{};
   if (looked) {

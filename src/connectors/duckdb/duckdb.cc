@@ -74,11 +74,6 @@ const Spec<DuckdbConfig>& duckdb_spec() {
   return spec;
 }
 
-Place place_of(const Node& settings) {
-  const Node* table = settings.find("table");
-  return table ? table->place : settings.place;
-}
-
 /// The columns of the table that `names` are; what is not among them goes to `problems`.
 std::vector<size_t> find_columns(const std::vector<std::string>& names, const char* setting, const DuckdbTarget& target,
                                  const Node& settings, Problems& problems) {
@@ -193,7 +188,7 @@ Result<BoundSink> bind(const SinkSettings& settings, const InputInfo& input, con
   target.sink = settings.name;
   target.views = settings.views;
   target.env = context.env;
-  const Place place = place_of(*settings.settings);
+  const Place place = settings.settings->at_or_self("table").place;
   target.columns = wanted_columns(*input.schema, settings.contract, place, problems);
   if (problems.size() != before) return BoundSink{};
   for (TableColumn& column : target.columns) {

@@ -57,15 +57,10 @@ class Binder {
   }
 
  private:
-  Place place_of(const char* setting) const {
-    const Node* node = settings_.find(setting);
-    return node == nullptr ? settings_.place : node->place;
-  }
-
   // The place of the n-th name of a setting that is a list of names or a single one.
   Place place_in(const char* setting, size_t n) const {
-    const Node* node = settings_.find(setting);
-    return node != nullptr && node->is_list() && n < node->items.size() ? node->items[n].place : place_of(setting);
+    const Node& node = settings_.at_or_self(setting);
+    return node.is_list() && n < node.items.size() ? node.items[n].place : node.place;
   }
 
   static bool same(const Cleaned& column, std::string Cleaned::* which, const std::string& name) {
@@ -136,7 +131,7 @@ class Binder {
       std::erase(order_, static_cast<size_t>(column - columns_.data()));
     }
     if (order_.empty() && problems_.empty())
-      problems_.add(place_of(config_.drop.empty() ? "select" : "drop"), "no column is left");
+      problems_.add(settings_.at_or_self(config_.drop.empty() ? "select" : "drop").place, "no column is left");
   }
 
   void refuse_doubles() {
@@ -145,7 +140,7 @@ class Binder {
       const Cleaned& column = columns_[i];
       const auto [there, fresh] = taken.emplace(column.name, &column);
       if (fresh) continue;
-      Place place = place_of("rename");
+      Place place = settings_.at_or_self("rename").place;
       for (const auto& pair : config_.rename) {
         if (pair.value == column.name) place = pair.place;
       }

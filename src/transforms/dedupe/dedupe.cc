@@ -158,12 +158,8 @@ class Binder {
   int time = -1;
 
  private:
-  Place place_of(const char* setting) const {
-    const Node* node = settings_.find(setting);
-    return node == nullptr ? settings_.place : node->place;
-  }
   void problem(const char* setting, std::string what, std::string hint = {}) {
-    problems_.add(place_of(setting), std::move(what), std::move(hint));
+    problems_.add(settings_.at_or_self(setting).place, std::move(what), std::move(hint));
   }
 
   int find(const std::string& name, const Place& place) {
@@ -180,11 +176,11 @@ class Binder {
   void columns(const DedupeConfig& config) {
     std::vector<int> compared;
     if (const auto* names = std::get_if<Texts>(&config.by)) {
-      const Node* list = settings_.is_map() ? settings_.find("by") : &settings_;
+      const Node& list = settings_.at_or_self("by");
       if (names->empty()) problem("by", "`by` names no column", "`row` compares all of them");
       for (size_t i = 0; i < names->size(); ++i) {
-        const bool listed = list != nullptr && list->is_list() && i < list->items.size();
-        compared.push_back(find((*names)[i], listed ? list->items[i].place : place_of("by")));
+        const bool listed = list.is_list() && i < list.items.size();
+        compared.push_back(find((*names)[i], listed ? list.items[i].place : list.place));
         if (compared.back() < 0) return;
       }
     } else {
@@ -200,7 +196,7 @@ class Binder {
 
   void time_column(const DedupeConfig& config) {
     if (!config.within) problem("time", "`time` is the column that `within` goes by", "give `within`, or leave it out");
-    time = find(config.time, place_of("time"));
+    time = find(config.time, settings_.at_or_self("time").place);
     if (time < 0) return;
     const auto& type = *input_.schema->field(time)->type();
     const bool is_time =

@@ -41,11 +41,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-const Place& place_of(const Node& settings) {
-  const Node* text = settings.is_map() ? settings.find("sql") : nullptr;
-  return text ? text->place : settings.place;
-}
-
 /// The text itself is at fault, or (nothing) the outside.
 bool is_problem(const Error& error) {
   return error.domain == Error::Domain::config || error.domain == Error::Domain::data;
@@ -54,7 +49,7 @@ bool is_problem(const Error& error) {
 /// The mistake into `problems`, or the error back when it is none of the text's.
 Result<> report(Error error, const Node& settings, Problems& problems) {
   if (!is_problem(error)) return tl::unexpected(std::move(error));
-  problems.add(place_of(settings), "`sql`: " + error.what, error.hint);
+  problems.add(settings.at_or_self("sql").place, "`sql`: " + error.what, error.hint);
   return {};
 }
 
@@ -78,13 +73,14 @@ Result<std::vector<std::string>> inputs(const Node& settings, const std::vector<
       found.push_back(*stream);
     } else if (std::ranges::none_of(context.tables, is_name, [](const auto& table) { return table.first; })) {
       const auto near = did_you_mean(name, known);
-      problems.add(place_of(settings),
+      problems.add(settings.at_or_self("sql").place,
                    fmt::format("`sql`: FROM names `{}`, which is no source, transform or table", name),
                    near.empty() ? "" : fmt::format("did you mean `{}`?", near));
     }
   }
   if (found.empty() && problems.size() == before) {
-    problems.add(place_of(settings), "`sql`: FROM names no source or transform", "rows must come from somewhere");
+    problems.add(settings.at_or_self("sql").place, "`sql`: FROM names no source or transform",
+                 "rows must come from somewhere");
   }
   return found;
 }
