@@ -25,10 +25,6 @@ class RealRegistry:
     def __init__(self, url):
         self.url = url.rstrip("/")
 
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path) as answer:
-            return json.load(answer)
-
     def stop(self):
         pass
 
@@ -135,6 +131,19 @@ def test_writers_of_two_schemas(tmp_path, topic, registry):
     assert done.returncode == 0, done.stdout + done.stderr
     rows = consume(tmp_path, topic, f"value: avro, registry: {registry.url}", contract="contract: newer.avsc")
     assert rows == [{**row, "note": None} for row in ROWS] + [{"id": 3, "player": "eve", "stake": 1.5, "note": "late"}]
+
+
+@pytest.mark.parametrize("with_registry", [False, True])
+def test_rows_are_the_contract_s_whatever_they_were_written_with(tmp_path, topic, registry, with_registry):
+    value = f"value: avro, schema: bet.avsc{f', registry: {registry.url}' if with_registry else ''}"
+    produce(tmp_path, topic, value)
+    seen = {"type": "record", "name": "bet", "namespace": "games", "fields": [
+        {"name": "player", "type": "string"}, {"name": "round", "type": "int", "default": 7}]}
+    (tmp_path / "seen.avsc").write_text(json.dumps(seen))
+    assert consume(tmp_path, topic, value, "contract: seen.avsc") == [{"player": row["player"], "round": 7} for row in ROWS]
+    del seen["fields"][1]["default"]
+    (tmp_path / "seen.avsc").write_text(json.dumps(seen))
+    assert "round" in consume(tmp_path, topic, value, "contract: seen.avsc", expect=78)
 
 
 def test_an_incompatible_schema_is_told_by_plan(tmp_path, topic, registry):

@@ -95,20 +95,17 @@ struct Bound {
   std::string where;  ///< for errors: the topic
 };
 
-Result<std::string> read_file(const MessageSettings& settings, const Path& path) {
-  return settings.context.env->read_text(join_path(settings.context.folder, path.text));
-}
-
 SchemaPtr schema_of_file(const MessageSettings& settings, const Path& path, Problems& problems) {
   const Node settings_node = settings_for(settings.settings, message_spec().info());
   const Node& node = *settings_node.find("schema");
-  const auto text = read_file(settings, path);
+  const std::string file = join_path(settings.context.folder, path.text);
+  const auto text = settings.context.env->read_text(file);
   if (!text) {
     problems.add(node.place, fmt::format("schema `{}` cannot be read: {}", path.text, text.error().what),
                  text.error().hint);
     return nullptr;
   }
-  return parse_avro_contract(*text, join_path(settings.context.folder, path.text), problems).avro;
+  return parse_avro_contract(*text, file, problems).avro;
 }
 
 std::shared_ptr<Registry> registry_of(const MessageSettings& settings, const RegistryConfig& config) {
@@ -310,34 +307,26 @@ Result<BoundMessageDecoder> bind_decoder(const MessageSettings& settings, Proble
   }
   std::shared_ptr<const Layout> layout;
   std::optional<Target> target;
+  std::shared_ptr<const Program> program;
   if (found.empty()) {
-    ASSIGN(layout, layout_of(bound.schema));
+    // Rows are those of a contract that is an .avsc file, by Avro's own rules, whatever values are written with.
+    ASSIGN(layout, layout_of(settings.contract && settings.contract->avro ? settings.contract->avro : bound.schema));
     ASSIGN(target, target_of(settings, *layout, found));
+    auto resolved = resolve(bound.schema, layout);
+    if (resolved) program = std::move(*resolved);
+    if (!resolved) found.add(settings.settings.place, resolved.error().what, resolved.error().hint);
   }
   problems.add(found);
   if (!found.empty()) return BoundMessageDecoder{};
-  const std::string schema_note = "Avro schema: " + schema_json(*bound.schema);
   BoundMessageDecoder out;
   out.schema = target ? target->rows : layout->schema;
+  out.notes = {"Avro schema: " + schema_json(*bound.schema)};
+  std::shared_ptr<WriterSchemas> writers;
   if (bound.registry) {
-    auto writers = std::make_shared<WriterSchemas>(bound.registry, layout);
-    out.decoder = std::make_shared<RecordMessages>(layout, nullptr, std::move(writers), std::move(target));
-    out.notes = {schema_note, "written with schemas of the registry " + http::shown_url(bound.config.registry->url)};
-  } else {
-    // With a contract that is another .avsc than the schema, rows are the contract's by Avro's own rules.
-    SchemaPtr reader = settings.contract && settings.contract->avro ? settings.contract->avro : bound.schema;
-    if (reader != bound.schema) {
-      ASSIGN(layout, layout_of(reader));
-      out.schema = layout->schema;
-    }
-    auto program = resolve(bound.schema, layout);
-    if (!program) {
-      problems.add(settings.settings.place, program.error().what, program.error().hint);
-      return BoundMessageDecoder{};
-    }
-    out.decoder = std::make_shared<RecordMessages>(layout, std::move(*program), nullptr, std::move(target));
-    out.notes = {schema_note};
+    writers = std::make_shared<WriterSchemas>(bound.registry, layout);
+    out.notes.push_back("written with schemas of the registry " + http::shown_url(bound.config.registry->url));
   }
+  out.decoder = std::make_shared<RecordMessages>(layout, std::move(program), std::move(writers), std::move(target));
   return out;
 }
 
