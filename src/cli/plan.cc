@@ -1,5 +1,4 @@
 #include "engine/plan.h"
-#include "engine/commit_groups.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -8,6 +7,8 @@
 #include "cli/rows.h"
 #include "cli/sample.h"
 #include "cli/verb.h"
+#include "engine/checkpoint.h"
+#include "engine/commit_groups.h"
 #include "telemetry/log.h"
 #include "telemetry/numbers.h"
 
@@ -55,6 +56,12 @@ std::vector<std::string> facts_of(const PlanNode& node) {
   return facts;
 }
 
+std::vector<std::string> names_of(const Plan& plan, const std::vector<size_t>& nodes) {
+  std::vector<std::string> names;
+  for (const size_t node : nodes) names.push_back(plan.nodes[node].name);
+  return names;
+}
+
 // Ours and others' texts may have several lines (DDL): each is set in.
 std::string set_in(const std::string& text) {
   std::string out = "  ";
@@ -81,8 +88,7 @@ std::string columns_text(const Plan& plan, const PlanNode& node, int width) {
 std::string node_text(const Session& session, const Plan& plan, size_t index, const NodeSample& sample, int64_t rows) {
   const PlanNode& node = plan.nodes[index];
   const Terminal& terminal = session.out_terminal;
-  std::vector<std::string> from;
-  for (const size_t input : node.inputs) from.push_back(plan.nodes[input].name);
+  const std::vector<std::string> from = names_of(plan, node.inputs);
   std::string out =
       terminal.paint(fmt::format("{} {}: {}", kind_name(node.kind), node.name, node.component), Colour::bold);
   if (!from.empty()) out += fmt::format(" from {}", fmt::join(from, ", "));
@@ -118,8 +124,7 @@ std::string text_list(const std::vector<std::string>& texts) {
 
 std::string node_json(const Plan& plan, size_t index, const NodeSample& sample, int64_t rows) {
   const PlanNode& node = plan.nodes[index];
-  std::vector<std::string> from;
-  for (const size_t input : node.inputs) from.push_back(plan.nodes[input].name);
+  const std::vector<std::string> from = names_of(plan, node.inputs);
   std::string columns;
   for (const auto& field : node.schema->fields()) {
     columns += fmt::format("{}{{\"name\":{},\"type\":{},\"nullable\":{}}}", columns.empty() ? "" : ",",
@@ -183,12 +188,19 @@ std::string schedule_json(Session& session, const ScheduleSettings& settings) {
                      runs);
 }
 
+/// As a run finds it: an epoch is done, or was saved and waits, or its checkpoint is there and damaged.
+bool has_run(Env& env, const std::string& folder) {
+  StateFolder state(env, folder);
+  const auto taken = state.taken();
+  const auto saved = state.saved(taken ? taken->last_epoch : 0);
+  return !taken || taken->last_epoch > 0 || !saved || saved->newest || !saved->damaged.empty();
+}
+
 /// The parts that each have epochs of their own, where there are several.
 std::vector<CommitGroup> groups_of(Session& session, const Pipeline& pipeline, const Plan& plan, Problems& problems) {
   auto known = read_known_groups(session.env, plan.state_folder);
   if (!known) return {};  // the run says so
-  const bool has_run = session.env.exists(plan.state_folder + "/taken.jsonl");
-  auto groups = commit_groups(plan, pipeline, has_run, *known, problems);
+  auto groups = commit_groups(plan, pipeline, has_run(session.env, plan.state_folder), *known, problems);
   return groups.size() > 1 ? groups : std::vector<CommitGroup>{};
 }
 
@@ -197,9 +209,7 @@ std::string groups_text(Session& session, const Plan& plan, const std::vector<Co
   std::string out = "\n" + session.out_terminal.paint("commit groups: ", Colour::bold) +
                     "parts with epochs of their own, none of which waits for another\n";
   for (const CommitGroup& group : groups) {
-    std::string names;
-    for (const size_t node : group.nodes) names += (names.empty() ? "" : ", ") + plan.nodes[node].name;
-    out += fmt::format("  {}: {}\n", group.name, names);
+    out += fmt::format("  {}: {}\n", group.name, fmt::join(names_of(plan, group.nodes), ", "));
   }
   return out;
 }
@@ -208,10 +218,8 @@ std::string groups_json(const Plan& plan, const std::vector<CommitGroup>& groups
   if (groups.empty()) return "";
   std::string out;
   for (const CommitGroup& group : groups) {
-    std::vector<std::string> names;
-    for (const size_t node : group.nodes) names.push_back(plan.nodes[node].name);
-    out +=
-        fmt::format("{}{{\"name\":{},\"nodes\":{}}}", out.empty() ? "" : ",", json_text(group.name), text_list(names));
+    out += fmt::format("{}{{\"name\":{},\"nodes\":{}}}", out.empty() ? "" : ",", json_text(group.name),
+                       text_list(names_of(plan, group.nodes)));
   }
   return "\"commit_groups\":[" + out + "],";
 }

@@ -146,6 +146,22 @@ def test_parts_that_get_connected_are_refused(folder):
     folder.judge()
 
 
+def test_plan_knows_what_has_run_as_a_run_does(folder):
+    folder.write(retry="0s")
+    text = (folder.path / "p.yaml").read_text()
+    (folder.path / "p.yaml").write_text(text.replace("duckdb:near.duckdb", "duckdb:away/near.duckdb"))
+    folder.drop("near", 1)
+    assert "the rows are kept, the next run writes them" in folder.run("run", "p.yaml", "--once", code=1)
+    (folder.path / "state/groups.json").unlink()  # of a time that knew of no groups
+    assert not (folder.path / "state/taken.jsonl").exists()
+    assert "commit groups" not in folder.run("plan", "p.yaml")
+    folder.there()
+    folder.drop("far", 1)
+    folder.run("run", "p.yaml", "--once")
+    assert len(json.loads((folder.path / "state/groups.json").read_text())["groups"]) == 1
+    assert folder.ids("away/near.duckdb") == folder.dropped["near"] and folder.ids("away/far.duckdb") == folder.dropped["far"]
+
+
 def test_a_reset_numbers_all_of_them_on(folder):
     folder.there()
     for number in range(1, 6):
