@@ -155,7 +155,7 @@ class Runs {
 
   /// A server, where the pipeline needs one. Asked to end, it answers what is under way before the run ends.
   Result<> open_service() {
-    if (!needs_service(pipeline_) || options_.once || options_.ephemeral || options_.stepped || options_.replay)
+    if (!needs_service(pipeline_, session_.components) || options_.once || options_.ephemeral || options_.stepped || options_.replay)
       return {};
     ASSIGN(service_, Service::start(session_.env, pipeline_, [this](const std::string& line) { log_.info(line); }));
     log_.info("listening at " + service_->address());

@@ -81,6 +81,7 @@ struct BindContext {
 
 struct SourceKind {
   const SpecInfo* spec = nullptr;
+  bool serves = false;  ///< what it reads comes in requests (Source::serve): running it needs a server
   /// Mistakes in settings go to `problems`; what the outside does wrong (no such file) is the Result's error.
   std::function<Result<std::shared_ptr<Source>>(const Node& settings, const std::optional<Contract>& contract,
                                                 const BindContext&, Problems&)>

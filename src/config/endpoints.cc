@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "config/own_paths.h"
+
 namespace trommel {
 
 namespace {
@@ -34,11 +36,6 @@ constexpr Spelling spellings[] = {
     {">", Comparison::greater},
 };
 
-Place place_of(const Node& node, std::string_view key) {
-  const Node* value = node.is_map() ? node.find(key) : nullptr;
-  return value == nullptr ? node.place : value->place;
-}
-
 /// RFC 3986: what may stand in a path as it is, without escapes; no empty parts, no dots alone.
 bool is_endpoint_path(std::string_view path) {
   if (path.size() < 2 || path.front() != '/' || path.back() == '/') return false;
@@ -64,12 +61,6 @@ bool is_parameter_name(std::string_view name) {
          std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-const std::set<std::string_view>& taken_paths() {
-  static const std::set<std::string_view> paths = {"/openapi.json", "/docs",    "/redoc", "/health",
-                                                   "/ready",        "/metrics", "/jobs"};
-  return paths;
-}
-
 /// Every parameter of an endpoint has a name of its own.
 class ParameterNames {
  public:
@@ -93,12 +84,12 @@ void check_endpoint(const EndpointText& text, const Node& node, Problems& proble
   for (const auto& parameter : text.parameters) names.add(parameter.key, parameter.place);
   if (text.page) {
     const Node& page = *node.find("page");
-    names.add(text.page->number, place_of(page, "number"));
-    names.add(text.page->size, place_of(page, "size"));
-    names.add(text.page->cursor, place_of(page, "cursor"));
+    names.add(text.page->number, page.at_or_self("number").place);
+    names.add(text.page->size, page.at_or_self("size").place);
+    names.add(text.page->cursor, page.at_or_self("cursor").place);
   }
-  if (text.max_rows < 1) problems.add(place_of(node, "max_rows"), "`max_rows` must be at least 1");
-  if (text.timeout.us < 1) problems.add(place_of(node, "timeout"), "`timeout` must be more than nothing");
+  if (text.max_rows < 1) problems.add(node.at_or_self("max_rows").place, "`max_rows` must be at least 1");
+  if (text.timeout.us < 1) problems.add(node.at_or_self("timeout").place, "`timeout` must be more than nothing");
   for (const auto& parameter : text.parameters) {
     if (parameter.value.required && parameter.value.default_)
       problems.add(parameter.place, "parameter `" + parameter.key + "` is required, and has a default",
@@ -196,11 +187,11 @@ const Spec<PageText>& PageText::spec() {
           .field("default", &PageText::default_, "rows of a page when the request does not say", {.example = "10"})
           .field("max", &PageText::max, "rows that a request may ask for")
           .check([](const PageText& text, const Node& node, Problems& problems) {
-            if (text.default_ < 1) problems.add(place_of(node, "default"), "`default` must be at least 1");
+            if (text.default_ < 1) problems.add(node.at_or_self("default").place, "`default` must be at least 1");
             if (text.max < text.default_)
-              problems.add(place_of(node, "max"),
+              problems.add(node.at_or_self("max").place,
                            "`max` must not be less than `default`, which is " + std::to_string(text.default_));
-            if (text.max > 100'000) problems.add(place_of(node, "max"), "`max` must be at most 100000");
+            if (text.max > 100'000) problems.add(node.at_or_self("max").place, "`max` must be at most 100000");
           });
   return spec;
 }
@@ -275,7 +266,7 @@ const Spec<ViewText>& ViewText::spec() {
               "game_rounds }\nstores:\n  warehouse: duckdb:rounds.duckdb\nviews:\n  by_game: { by: game_id, sql: "
               "\"SELECT game_id, count(*) AS rounds FROM game_rounds GROUP BY ALL\" }\n")
           .check([](const ViewText& text, const Node& node, Problems& problems) {
-            if (text.by.empty()) problems.add(place_of(node, "by"), "`by` names no column");
+            if (text.by.empty()) problems.add(node.at_or_self("by").place, "`by` names no column");
           });
   return spec;
 }
@@ -284,14 +275,14 @@ Endpoint read_endpoint(const Pair<Node>& text, Problems& problems) {
   if (!is_endpoint_path(text.key))
     problems.add(text.place, "`" + text.key + "` cannot be the path of an endpoint",
                  "a / and then letters, digits, -, ., _ and ~, such as /game_rounds");
-  else if (taken_paths().contains(text.key.substr(0, text.key.find('/', 1))))
+  else if (own_path::covers(text.key))
     problems.add(text.place, "the path `" + text.key + "` is taken by the server itself");
   const auto found = EndpointText::spec().parse(text.value, problems, text.key);
   Endpoint endpoint;
   endpoint.path = text.key;
   endpoint.place = text.place;
   endpoint.sql = found.sql;
-  endpoint.sql_place = place_of(text.value, "sql");
+  endpoint.sql_place = text.value.at_or_self("sql").place;
   endpoint.description = found.description;
   for (const auto& filter : found.filters)
     endpoint.filters.push_back({filter.key, filter.value.column, filter.value.comparison, filter.value.place});
@@ -315,9 +306,9 @@ View read_view(const Pair<Node>& text, Problems& problems) {
   view.name = text.key;
   view.place = text.place;
   view.by = found.by;
-  view.by_place = place_of(text.value, "by");
+  view.by_place = text.value.at_or_self("by").place;
   view.sql = found.sql;
-  view.sql_place = place_of(text.value, "sql");
+  view.sql_place = text.value.at_or_self("sql").place;
   return view;
 }
 

@@ -1,6 +1,7 @@
 #include "endpoints/openapi.h"
 
 #include "base/json.h"
+#include "config/own_paths.h"
 #include "endpoints/pages.h"
 #include "endpoints/serving.h"
 #include "endpoints/testing.h"
@@ -85,6 +86,11 @@ TEST(Pages, name_no_outside_address) {
   EXPECT_EQ(get(*routes, "/docs/swagger-ui.css").body, swagger_ui_style());
   EXPECT_GT(swagger_ui_script().size(), 1'000'000U);
   EXPECT_GT(redoc_script().size(), 1'000'000U);
+}
+
+TEST(Pages, have_paths_that_no_endpoint_can_take) {
+  for (const auto& route : page_routes("x")) EXPECT_TRUE(own_path::covers(route.path)) << route.path;
+  EXPECT_FALSE(own_path::covers("/documents"));
 }
 
 }  // namespace

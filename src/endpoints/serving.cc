@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "config/own_paths.h"
 #include "endpoints/answer.h"
 #include "endpoints/pages.h"
 
@@ -29,12 +30,12 @@ Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& end
   auto all = endpoint_routes(endpoints);
   for (auto& route : page_routes(info.title)) all.push_back(std::move(route));
   const std::weak_ptr<server::Routes> known = routes;  // the routes hold this one
-  all.push_back({.method = "GET", .path = "/openapi.json", .handle = [known, info](const server::Request&) {
-                   const auto there = known.lock();
-                   return server::json_response(
-                       200,
-                       openapi_json(info, there ? there->all() : std::vector<std::shared_ptr<const server::Route>>()));
-                 }});
+  all.push_back(
+      {.method = "GET", .path = std::string(own_path::openapi), .handle = [known, info](const server::Request&) {
+         const auto there = known.lock();
+         return server::json_response(
+             200, openapi_json(info, there ? there->all() : std::vector<std::shared_ptr<const server::Route>>()));
+       }});
   return routes->add(std::move(all));
 }
 

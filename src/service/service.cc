@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/own_paths.h"
 #include "server/doorman.h"
 #include "service/metrics.h"
 
@@ -41,10 +42,13 @@ std::string access_line(const server::Served& served) {
 
 }  // namespace
 
-bool needs_service(const Pipeline& pipeline) {
+bool needs_service(const Pipeline& pipeline, const Components& components) {
+  const auto serves = [&](const Part& source) {
+    return std::any_of(components.sources.begin(), components.sources.end(),
+                       [&](const SourceKind& kind) { return kind.serves && kind.spec->name == source.component; });
+  };
   return pipeline.settings.server.has_value() || !pipeline.endpoints.empty() ||
-         std::any_of(pipeline.sources.begin(), pipeline.sources.end(),
-                     [](const Part& source) { return source.component == "http_upload"; });
+         std::any_of(pipeline.sources.begin(), pipeline.sources.end(), serves);
 }
 
 Service::Service(Env& env, const Pipeline& pipeline)
@@ -67,7 +71,8 @@ Result<std::unique_ptr<Service>> Service::start(Env& env, const Pipeline& pipeli
   options.complete = [ready = &service->ready_] { return ready->load(); };
   options.served = [times = service->times_, log = std::move(log)](const server::Served& served) {
     times->add(served);
-    if (log && served.request->path != "/health" && served.request->path != "/ready") log(access_line(served));
+    if (log && served.request->path != own_path::health && served.request->path != own_path::ready)
+      log(access_line(served));
   };
   ASSIGN(service->server_, server::Server::start(env, std::move(options), service->routes_));
   return service;
@@ -82,14 +87,17 @@ void Service::stop() {
 
 void Service::add_own_routes() {
   std::vector<server::Route> routes;
-  routes.push_back({.method = "GET", .path = "/health", .handle = [](const server::Request&) {
+  routes.push_back({.method = "GET", .path = std::string(own_path::health), .handle = [](const server::Request&) {
                       return server::json_response(200, "{\"status\":\"ok\"}\n");
                     }});
-  routes.push_back({.method = "GET", .path = "/ready", .handle = [this](const server::Request&) {
+  routes.push_back({.method = "GET", .path = std::string(own_path::ready), .handle = [this](const server::Request&) {
                       return ready_ ? server::json_response(200, "{\"status\":\"ready\"}\n")
                                     : server::problem(503, "the pipeline is starting, or ending");
                     }});
-  routes.push_back({.method = "GET", .path = "/metrics", .scope = "admin", .handle = [this](const server::Request&) {
+  routes.push_back({.method = "GET",
+                    .path = std::string(own_path::metrics),
+                    .scope = "admin",
+                    .handle = [this](const server::Request&) {
                       return server::text_response(200,
                                                    times_->text() + pipeline_metrics(env_, pipeline_, state_folder_),
                                                    "text/plain; version=0.0.4; charset=utf-8");

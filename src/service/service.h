@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/env.h"
+#include "component/component.h"
 #include "config/pipeline.h"
 #include "server/http_server.h"
 
@@ -18,7 +19,7 @@ namespace trommel {
 class RequestTimes;
 
 /// Whether running the pipeline needs a server.
-bool needs_service(const Pipeline& pipeline);
+bool needs_service(const Pipeline& pipeline, const Components& components);
 
 class Service {
  public:

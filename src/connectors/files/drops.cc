@@ -1,10 +1,11 @@
 #include "connectors/files/drops.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <map>
+
+#include "connectors/files/content_hash.h"
 
 namespace trommel {
 namespace {
@@ -26,20 +27,6 @@ InputFile broken_input(const FileInfo& file, Error error) {
 }
 
 }  // namespace
-
-Result<std::string> content_hash(Env& env, const std::string& path) {
-  ASSIGN(const auto file, env.open_random(path));
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_128bits_reset(state);
-  std::vector<uint8_t> buffer(1 << 20);
-  Result<size_t> got = size_t{0};
-  for (int64_t at = 0; (got = file->read_at(at, buffer)) && *got > 0; at += static_cast<int64_t>(*got))
-    XXH3_128bits_update(state, buffer.data(), *got);
-  const XXH128_hash_t hash = XXH3_128bits_digest(state);
-  XXH3_freeState(state);
-  if (!got) return tl::unexpected(got.error());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
 
 Drops::Drops(const FilesConfig& config, Where where)
     : config_(config), where_(std::move(where)), env_(*where_.env), put_away_(env_) {

@@ -60,7 +60,4 @@ class Drops {
   std::vector<std::string> news_;
 };
 
-/// XXH3-128 of all bytes of a file, 32 hex digits.
-Result<std::string> content_hash(Env& env, const std::string& path);
-
 }  // namespace trommel

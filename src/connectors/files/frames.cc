@@ -216,4 +216,9 @@ std::unique_ptr<InputStream> unpack_frames(Packing packing, std::unique_ptr<Inpu
   return std::make_unique<Frames>(unpacker_for(packing), std::move(packed), std::move(name));
 }
 
+std::unique_ptr<InputStream> unpack(Packing packing, std::unique_ptr<InputStream> packed, std::string name) {
+  return packing == Packing::gzip ? gunzip(std::move(packed), std::move(name))
+                                  : unpack_frames(packing, std::move(packed), std::move(name));
+}
+
 }  // namespace trommel

@@ -167,11 +167,7 @@ Result<std::unique_ptr<InputStream>> open_input(Env& env, const InputFile& input
       ASSIGN(std::shared_ptr<RandomFile> file, env.open_random(input.file.path));
       stream = stream_from(std::move(file), 0);
     }
-    if (input.packing == Packing::gzip) {
-      stream = gunzip(std::move(stream), name);
-    } else if (input.packing != Packing::plain) {
-      stream = unpack_frames(input.packing, std::move(stream), name);
-    }
+    if (input.packing != Packing::plain) stream = unpack(input.packing, std::move(stream), name);
   }
   TRY(skip(*stream, at, name));
   return stream;

@@ -31,6 +31,9 @@ std::unique_ptr<InputStream> gunzip(std::unique_ptr<InputStream> packed, std::st
 /// (xz); what asks for more is an external error.
 std::unique_ptr<InputStream> unpack_frames(Packing packing, std::unique_ptr<InputStream> packed, std::string name);
 
+/// By either of them.
+std::unique_ptr<InputStream> unpack(Packing packing, std::unique_ptr<InputStream> packed, std::string name);
+
 /// A file in a zip archive, as its directory describes it.
 struct ZipMember {
   std::string name;

@@ -1,9 +1,9 @@
 #include "connectors/http/http_upload.h"
 
 #include <map>
-#include <mutex>
 
 #include "component/columns.h"
+#include "config/own_paths.h"
 #include "connectors/files/file_formats.h"
 #include "connectors/http/operations.h"
 #include "connectors/http/receiving.h"
@@ -24,19 +24,13 @@ struct HttpUploadConfig {
 };
 
 void check(const HttpUploadConfig& config, const Node& node, Problems& problems) {
-  const auto place = [&](const char* key) {
-    const Node* found = node.is_map() ? node.find(key) : nullptr;
-    return found ? found->place : node.place;
-  };
   const bool plain = config.path.starts_with('/') && config.path.find_first_of("?# ") == std::string::npos;
-  if (!plain)
-    problems.add(place("path"), "`path` must be that of an address, not `" + config.path + "`", "such as /csv_upload");
-  for (const char* own : {"/health", "/ready", "/metrics", "/jobs/"}) {
-    if (config.path == own || (config.path + "/").starts_with("/jobs/"))
-      return problems.add(place("path"), "`" + config.path + "` is the server's own", "such as /csv_upload");
-  }
-  if (config.max_size.bytes < 1) problems.add(place("max_size"), "`max_size` must be at least 1B");
-  if (config.quota.bytes < 1) problems.add(place("quota"), "`quota` must be at least 1B");
+  const Place& path = node.at_or_self("path").place;
+  if (!plain) problems.add(path, "`path` must be that of an address, not `" + config.path + "`", "such as /csv_upload");
+  if (own_path::covers(config.path))
+    problems.add(path, "`" + config.path + "` is the server's own", "such as /csv_upload");
+  if (config.max_size.bytes < 1) problems.add(node.at_or_self("max_size").place, "`max_size` must be at least 1B");
+  if (config.quota.bytes < 1) problems.add(node.at_or_self("quota").place, "`quota` must be at least 1B");
 }
 
 const Spec<HttpUploadConfig>& HttpUploadConfig::spec() {
@@ -97,12 +91,11 @@ class HttpUploadSource final : public Source {
         contract_(std::move(contract)),
         env_(*context.env),
         name_(context.name),
-        jobs_("/jobs/" + context.name + "-"),
         block_bytes_(context.memory.block),
         formats_(env_, std::move(kinds), config_.format, settings),
         uploads_(std::make_shared<Uploads>(
-            env_, Uploads::Settings{context.state_folder + "/uploads/" + context.name, context.name + "-",
-                                    config_.quota.bytes, config_.remember.us, context.wake})) {}
+            env_, Uploads::Settings{context.state_folder + "/uploads/" + context.name, id_prefix(), config_.quota.bytes,
+                                    config_.remember.us, context.wake})) {}
   ~HttpUploadSource() override { uploads_->close(); }
 
   Result<> bind(const Node& settings, Problems& problems) {
@@ -135,44 +128,34 @@ class HttpUploadSource final : public Source {
     TRY(unify_columns({{split->name, format->schema(), format->all_as_text()}}, *contract_));
     TRY(format->target(rows_, match_columns(*rows_, *format->schema()).from_column, contract_, false));
     ASSIGN(auto reader, formats_.open(*kind, *format, input, split, at, block_bytes_));
-    const std::lock_guard lock(mutex_);
-    understood_[split->id] = std::move(format);
     return std::make_unique<UploadReader>(std::move(reader), upload);
   }
 
   Result<> durable(std::span<const Delivered> delivered) override {
-    for (const Delivered& one : delivered) {
-      TRY(uploads_->durable(one));
-      forget(one.split.id);
-    }
+    for (const Delivered& one : delivered) TRY(uploads_->durable(one));
     return {};
   }
   void release(std::span<const Split> splits) override {
-    for (const Split& split : splits) {
-      uploads_->release(split.id);
-      forget(split.id);
-    }
+    for (const Split& split : splits) uploads_->release(split.id);
   }
 
   Result<> serve(server::Routes& routes) override {
     TRY(uploads_->open());
-    const ReceivingSettings settings{config_.field, "/jobs/"};
     registration_ = routes.add(
         {{.method = "POST",
           .path = config_.path,
           .scope = "upload",
           .operation = upload_operation(name_, config_.field),
           .max_body = config_.max_size.bytes,
-          .receive = [&env = env_, uploads = uploads_, settings](
-                         const server::Request& request) { return receive_upload(env, uploads, settings, request); }},
+          .receive = [&env = env_, uploads = uploads_, field = config_.field](
+                         const server::Request& request) { return receive_upload(env, uploads, field, request); }},
          {.method = "GET",
-          .path = jobs_,
+          .path = job_address(id_prefix()),
           .below = true,
           .scope = "upload",
           .of_token = true,
           .operation = job_operation(name_),
-          .handle = [uploads = uploads_,
-                     prefix = jobs_.substr(std::string_view("/jobs/").size())](const server::Request& request) {
+          .handle = [uploads = uploads_, prefix = id_prefix()](const server::Request& request) {
             return show_job(uploads, prefix + request.rest, request);
           }}});
     return {};
@@ -187,6 +170,9 @@ class HttpUploadSource final : public Source {
   Result<RecalledFormat> recall(const std::string& facts) override { return formats_.recall(facts, rows_, contract_); }
 
  private:
+  /// Of ids: those of two sources never meet.
+  std::string id_prefix() const { return name_ + "-"; }
+
   static Split split_of(const Upload& upload) {
     Split split;
     split.id = upload.id;
@@ -199,8 +185,7 @@ class HttpUploadSource final : public Source {
   Result<InputFile> input_of(const Upload& upload, const Split& split) {
     std::map<std::string, std::vector<InputFile>> no_pipes;
     FindInputs where{&env_, "", "", std::nullopt, &no_pipes};
-    if (upload.packing == "gzip") where.packing = Packing::gzip;
-    if (upload.packing == "zstd") where.packing = Packing::zstd;
+    where.packing = upload.packing;
     ASSIGN(const FileInfo file, env_.info(uploads_->path(upload.id, "data")));
     ASSIGN(auto inputs, look_into(where, file));
     if (inputs.size() != 1) return data_error(split.name, "the archive holds several files: an upload is one");
@@ -209,22 +194,14 @@ class HttpUploadSource final : public Source {
     return input;
   }
 
-  void forget(const std::string& id) {
-    const std::lock_guard lock(mutex_);
-    understood_.erase(id);
-  }
-
   const HttpUploadConfig config_;
   const std::optional<Contract> contract_;
   Env& env_;
   const std::string name_;
-  const std::string jobs_;  ///< what stands before an id in the address of a job
   const int64_t block_bytes_;
   const FileFormats formats_;
   const std::shared_ptr<Uploads> uploads_;
   Schema rows_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<FileFormat>> understood_;  ///< in use by decoders, by split
   server::Routes::Registration registration_;
 };
 
@@ -243,7 +220,9 @@ Result<std::shared_ptr<Source>> make_source(HttpUploadConfig config, const FileS
 }  // namespace
 
 SourceKind http_upload_source(std::vector<FormatKind> formats) {
-  return source_of_files(std::move(formats), make_source);
+  SourceKind kind = source_of_files(std::move(formats), make_source);
+  kind.serves = true;
+  return kind;
 }
 
 }  // namespace trommel

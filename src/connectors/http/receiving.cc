@@ -1,10 +1,11 @@
 #include "connectors/http/receiving.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 
+#include "config/own_paths.h"
+#include "connectors/files/content_hash.h"
 #include "connectors/files/streams.h"
 #include "connectors/http/multipart.h"
 
@@ -26,23 +27,6 @@ server::Response response_to(const Error& error) {
   if (error.what == kNoRoom || error.what.find("No space left") != std::string::npos) return no_room();
   return server::problem(500, error.text());
 }
-
-/// XXH3-128 of bytes that come in pieces.
-class Hasher {
- public:
-  Hasher() : state_(XXH3_createState()) { XXH3_128bits_reset(state_); }
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-  ~Hasher() { XXH3_freeState(state_); }
-  void add(std::string_view bytes) { XXH3_128bits_update(state_, bytes.data(), bytes.size()); }
-  std::string text() const {
-    const XXH128_hash_t hash = XXH3_128bits_digest(state_);
-    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-  }
-
- private:
-  XXH3_state_t* state_;
-};
 
 /// The last part of a name as some client wrote it, fit for a line of text.
 std::string plain_name(std::string_view name) {
@@ -72,6 +56,7 @@ std::string name_of_type(std::string_view content_type) {
 class Receiver : public server::BodySink, public FormEvents {
  public:
   Receiver(const server::Request& request, std::string field) : field_(std::move(field)) {
+    if (request.headers.find("Idempotency-Key") != nullptr) hash_.emplace();
     const std::string_view type = request.headers.get("Content-Type");
     if (const auto boundary = form_boundary(type)) {
       form_.emplace(*boundary, *this);
@@ -95,8 +80,7 @@ class Receiver : public server::BodySink, public FormEvents {
 
   Result<> take(std::string_view bytes) {
     if (form_) return form_->feed(bytes);
-    hash_.add(bytes);
-    return store(bytes);
+    return take_file(bytes);
   }
   Result<> finish() {
     if (form_) TRY(form_->finish());
@@ -107,9 +91,14 @@ class Receiver : public server::BodySink, public FormEvents {
   }
   bool is_form() const { return form_.has_value(); }
   const std::string& name() const { return name_; }
-  std::string content() const { return hash_.text(); }
+  /// Hash of the file; empty without a key, as it is compared for keys alone.
+  std::string content() const { return hash_ ? hash_->text() : ""; }
 
  private:
+  Result<> take_file(std::string_view bytes) {
+    if (hash_) hash_->add(as_bytes(bytes));
+    return store(bytes);
+  }
   Result<> begin_part(const FormPart& part) override {
     taking_ = field_.empty() ? part.filename.has_value() : part.name == field_;
     if (taking_ && std::exchange(found_, true))
@@ -118,9 +107,7 @@ class Receiver : public server::BodySink, public FormEvents {
     return {};
   }
   Result<> part_data(std::string_view bytes) override {
-    if (!taking_) return {};  // other fields of the form
-    hash_.add(bytes);
-    return store(bytes);
+    return taking_ ? take_file(bytes) : Result<>();  // not other fields of the form
   }
   Result<> end_part() override {
     taking_ = false;
@@ -131,19 +118,15 @@ class Receiver : public server::BodySink, public FormEvents {
   std::optional<FormReader> form_;
   bool taking_ = false, found_ = false;
   std::string name_;
-  Hasher hash_;
+  std::optional<ContentHash> hash_;
 };
 
 /// Brings a new upload to disk.
 class NewUpload final : public Receiver {
  public:
-  NewUpload(Env& env, std::shared_ptr<Uploads> uploads, std::shared_ptr<Upload> upload,
-            const ReceivingSettings& settings, const server::Request& request)
-      : Receiver(request, settings.field),
-        env_(env),
-        uploads_(std::move(uploads)),
-        upload_(std::move(upload)),
-        jobs_(settings.jobs) {}
+  NewUpload(Env& env, std::shared_ptr<Uploads> uploads, std::shared_ptr<Upload> upload, const std::string& field,
+            const server::Request& request)
+      : Receiver(request, field), env_(env), uploads_(std::move(uploads)), upload_(std::move(upload)) {}
   ~NewUpload() override {
     uploads_->give_back(reserved_);
     if (upload_) uploads_->give_up(*upload_);
@@ -155,7 +138,7 @@ class NewUpload final : public Receiver {
 
  private:
   /// A form that is packed as a whole is taken apart once it is all there: what unpacks pulls.
-  bool is_wrapped() const { return is_form() && !upload_->packing.empty(); }
+  bool is_wrapped() const { return is_form() && upload_->packing.has_value(); }
 
   Result<> take_body(std::string_view piece) override {
     upload_->arrived += static_cast<int64_t>(piece.size());
@@ -178,8 +161,7 @@ class NewUpload final : public Receiver {
     if (body_) TRY(body_->close());
     const std::string path = uploads_->path(upload_->id, "body");
     ASSIGN(auto packed, env_.open_stream(path));
-    auto stream = upload_->packing == "gzip" ? gunzip(std::move(packed), "the body")
-                                             : unpack_frames(Packing::zstd, std::move(packed), "the body");
+    const auto stream = unpack(*upload_->packing, std::move(packed), "the body");
     std::vector<uint8_t> buffer(256 << 10);
     for (;;) {
       const auto got = stream->read(buffer);
@@ -187,7 +169,7 @@ class NewUpload final : public Receiver {
       if (*got == 0) break;
       TRY(take(as_text(Bytes(buffer).first(*got))));
     }
-    upload_->packing.clear();
+    upload_->packing.reset();
     return env_.remove(path);
   }
 
@@ -208,7 +190,7 @@ class NewUpload final : public Receiver {
     if (!accepted->later && !goes_on) uploads_->release(accepted->id);
     if (!accepted->later) return {};
     server::Response response = server::json_response(202, job_text(*accepted, nullptr));
-    response.headers.add("Location", jobs_ + accepted->id);
+    response.headers.add("Location", job_address(accepted->id));
     response.headers.add("Preference-Applied", "respond-async");
     reply.send(std::move(response));
     return {};
@@ -217,7 +199,6 @@ class NewUpload final : public Receiver {
   Env& env_;
   const std::shared_ptr<Uploads> uploads_;
   std::shared_ptr<Upload> upload_;  ///< until it is whole
-  const std::string jobs_;
   std::unique_ptr<OutputStream> file_, body_;
   int64_t reserved_ = 0;
 };
@@ -225,8 +206,8 @@ class NewUpload final : public Receiver {
 /// Sees whether an upload that comes again under its key is the same one.
 class KnownUpload final : public Receiver {
  public:
-  KnownUpload(Answered known, const ReceivingSettings& settings, const server::Request& request)
-      : Receiver(request, settings.field), known_(std::move(known)) {}
+  KnownUpload(Answered known, const std::string& field, const server::Request& request)
+      : Receiver(request, field), known_(std::move(known)) {}
 
   void end(server::Reply reply) override {
     if (const Result<> ended = finish(); !ended) return reply.send(response_to(ended.error()));
@@ -245,20 +226,11 @@ class KnownUpload final : public Receiver {
   const Answered known_;
 };
 
-/// Nothing: an encoding that is not known.
-std::optional<std::string> packing_of(const server::Request& request) {
-  const std::string_view encoding = request.headers.get("Content-Encoding");
-  if (encoding.empty() || server::same_ignoring_case(encoding, "identity")) return "";
-  if (server::same_ignoring_case(encoding, "gzip") || server::same_ignoring_case(encoding, "x-gzip")) return "gzip";
-  if (server::same_ignoring_case(encoding, "zstd")) return "zstd";
-  return std::nullopt;
-}
-
 std::optional<server::Response> request_mistake(const server::Request& request) {
   const std::string_view type = request.headers.get("Content-Type");
   if (server::media_type(type) == "multipart/form-data" && !form_boundary(type))
     return server::problem(400, "`Content-Type` names no boundary that can be one");
-  if (!packing_of(request)) {
+  if (!body_packing(request.headers.get("Content-Encoding"))) {
     server::Response response = server::problem(415, "of content encodings gzip and zstd are known");
     response.headers.add("Accept-Encoding", "gzip, zstd");
     return response;
@@ -279,16 +251,16 @@ bool wants_later(const server::Request& request) {
 
 std::variant<server::Response, std::unique_ptr<server::BodySink>> known_upload(const Uploads& uploads,
                                                                                const Uploads::KeyState& state,
-                                                                               const ReceivingSettings& settings,
+                                                                               const std::string& field,
                                                                                const server::Request& request) {
   if (state.what == Uploads::KeyState::What::answered) {
     auto known = uploads.answered(state.id);
     if (!known) return server::problem(500, known.error().text());
-    if (*known) return std::make_unique<KnownUpload>(std::move(**known), settings, request);
+    if (*known) return std::make_unique<KnownUpload>(std::move(**known), field, request);
   }
   server::Response response = server::problem(409, "the upload with this Idempotency-Key is under way");
   response.headers.add("Retry-After", "1");
-  response.headers.add("Location", settings.jobs + state.id);
+  response.headers.add("Location", job_address(state.id));
   return response;
 }
 
@@ -313,20 +285,21 @@ class JobEvents final : public server::Producer {
 }  // namespace
 
 std::variant<server::Response, std::unique_ptr<server::BodySink>> receive_upload(
-    Env& env, const std::shared_ptr<Uploads>& uploads, const ReceivingSettings& settings,
-    const server::Request& request) {
+    Env& env, const std::shared_ptr<Uploads>& uploads, const std::string& field, const server::Request& request) {
   if (auto mistake = request_mistake(request)) return std::move(*mistake);
   if (!uploads->accepts()) return server::problem(503, "the pipeline is ending");
   const auto upload = std::make_shared<Upload>();
   upload->token = request.token;
-  upload->packing = *packing_of(request);
+  upload->packing = *body_packing(request.headers.get("Content-Encoding"));
   upload->later = wants_later(request);
   if (const std::string* key = request.headers.find("Idempotency-Key"))
     upload->key = request.token + "\n" + request.path + "\n" + *key;
   const Uploads::KeyState state = uploads->begin(upload);
-  if (state.what != Uploads::KeyState::What::fresh) return known_upload(*uploads, state, settings, request);
-  return std::make_unique<NewUpload>(env, uploads, upload, settings, request);
+  if (state.what != Uploads::KeyState::What::fresh) return known_upload(*uploads, state, field, request);
+  return std::make_unique<NewUpload>(env, uploads, upload, field, request);
 }
+
+std::string job_address(const std::string& id) { return std::string(own_path::jobs) + "/" + id; }
 
 server::Response show_job(const std::shared_ptr<Uploads>& uploads, const std::string& id,
                           const server::Request& request) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -11,16 +10,13 @@
 
 namespace trommel {
 
-struct ReceivingSettings {
-  std::string field;  ///< of a form: the part that is the file; empty: the first part with a file name
-  std::string jobs;   ///< what stands before an id in a job's address
-};
-
-/// Who takes the body, or why nobody does.
+/// Who takes the body, or why nobody does. `field` is the part of a form that is the file; empty: the first part with a
+/// file name.
 std::variant<server::Response, std::unique_ptr<server::BodySink>> receive_upload(
-    Env& env, const std::shared_ptr<Uploads>& uploads, const ReceivingSettings& settings,
-    const server::Request& request);
+    Env& env, const std::shared_ptr<Uploads>& uploads, const std::string& field, const server::Request& request);
 
+/// Where an upload's job is asked for: `/jobs/ID`.
+std::string job_address(const std::string& id);
 /// `GET /jobs/ID`: how an upload stands, as JSON or as events.
 server::Response show_job(const std::shared_ptr<Uploads>& uploads, const std::string& id,
                           const server::Request& request);

@@ -22,6 +22,15 @@ const char* state_text(Upload::State state) {
   return "";
 }
 
+constexpr std::pair<const char*, Packing> encodings[] = {{"gzip", Packing::gzip}, {"zstd", Packing::zstd}};
+
+std::string encoding_of(const std::optional<Packing>& packing) {
+  for (const auto& [name, known] : encodings) {
+    if (packing == known) return name;
+  }
+  return "";
+}
+
 Json bad_rows(const RowsOfSplit& rows) {
   Json out = Json::array();
   for (const BadRow& row : rows.first) {
@@ -39,6 +48,15 @@ Json bad_rows(const RowsOfSplit& rows) {
 }
 
 }  // namespace
+
+std::optional<std::optional<Packing>> body_packing(std::string_view encoding) {
+  if (encoding.empty() || server::same_ignoring_case(encoding, "identity")) return std::optional<Packing>();
+  if (server::same_ignoring_case(encoding, "x-gzip")) return Packing::gzip;
+  for (const auto& [name, packing] : encodings) {
+    if (server::same_ignoring_case(encoding, name)) return packing;
+  }
+  return std::nullopt;
+}
 
 Answer answer_of(const Upload& upload, const Delivered& delivered, int64_t now_us) {
   const bool refused = delivered.how == Delivered::How::refused;
@@ -90,7 +108,7 @@ std::string upload_text(const Upload& upload) {
   return json_line(Json{{"id", upload.id},
                         {"token", upload.token},
                         {"key", upload.key},
-                        {"packing", upload.packing},
+                        {"packing", encoding_of(upload.packing)},
                         {"later", upload.later},
                         {"begun_us", upload.begun_us},
                         {"name", upload.name},
@@ -104,7 +122,7 @@ Result<> parse_upload(std::string_view text, const std::string& where, Upload& u
   upload.id = in.value("id", "");
   upload.token = in.value("token", "");
   upload.key = in.value("key", "");
-  upload.packing = in.value("packing", "");
+  upload.packing = body_packing(in.value("packing", "")).value_or(std::nullopt);
   upload.later = in.value("later", false);
   upload.begun_us = in.value("begun_us", int64_t{0});
   upload.name = in.value("name", "");

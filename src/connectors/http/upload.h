@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "component/source.h"
+#include "connectors/files/streams.h"
 #include "server/message.h"
 #include "server/routes.h"
 
@@ -22,17 +23,17 @@ struct Upload {
   };
 
   // Known from its beginning.
-  std::string id;        ///< never given again
-  std::string token;     ///< that brought it; empty: there are none
-  std::string key;       ///< scope and text of its Idempotency-Key; empty: it has none
-  std::string packing;   ///< of the whole, as `Content-Encoding` said: `gzip`, `zstd` or nothing
-  bool later = false;    ///< the sender does not wait: `Prefer: respond-async`
-  int64_t begun_us = 0;  ///< since 1970
+  std::string id;                  ///< never given again
+  std::string token;               ///< that brought it; empty: there are none
+  std::string key;                 ///< scope and text of its Idempotency-Key; empty: it has none
+  bool later = false;              ///< the sender does not wait: `Prefer: respond-async`
+  int64_t begun_us = 0;            ///< since 1970
+  std::optional<Packing> packing;  ///< of the whole, as `Content-Encoding` said; nothing: its bytes tell
 
   // Known once it is whole; while it arrives, of the thread that receives it alone.
   std::string name;     ///< of the file, as its sender calls it
   int64_t bytes = 0;    ///< as they lie on disk
-  std::string content;  ///< hash of them
+  std::string content;  ///< hash of them, where there is a key to compare it for
 
   std::optional<server::Reply> reply;  ///< who waits
 
@@ -43,6 +44,10 @@ struct Upload {
   /// It outlives a crash: somebody was told that it was accepted, or will ask for it again by its key.
   bool lasts() const { return later || !key.empty(); }
 };
+
+/// What a `Content-Encoding` names (RFC 9110 section 8.4). No packing: the body is as it is; nothing: none that is
+/// known.
+std::optional<std::optional<Packing>> body_packing(std::string_view encoding);
 
 /// What the sender gets once nothing can change any more.
 struct Answer {

@@ -67,6 +67,21 @@ class UploadsTest : public testing::Test {
   std::string folder_;
 };
 
+TEST(Upload, WhatIsWrittenOfItComesBack) {
+  for (const auto& packing : {std::optional<Packing>(), std::optional(Packing::gzip), std::optional(Packing::zstd)}) {
+    Upload upload, again;
+    upload.id = "u-1";
+    upload.key = "token\n/path\nkey";
+    upload.packing = packing;
+    upload.bytes = 7;
+    must(parse_upload(upload_text(upload), "u-1.json", again));
+    EXPECT_EQ(again.packing, packing);
+    EXPECT_EQ(upload_text(again), upload_text(upload));
+  }
+  EXPECT_EQ(body_packing("X-GZip"), std::optional(Packing::gzip));
+  EXPECT_EQ(body_packing("br"), std::nullopt);
+}
+
 TEST_F(UploadsTest, WhatWaitsKeepsItsRoomOverARestart) {
   const auto id = accepted(*opened(), "key", 60)->id;
   const auto uploads = opened();
