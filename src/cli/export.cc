@@ -187,7 +187,7 @@ int openapi(Session& session, const Options& options) {
   if (!bound) return session.fail(bound.error());
   const auto routes = std::make_shared<server::Routes>();
   const auto added = routes->add(endpoints::endpoint_routes(*bound));
-  session.out(endpoints::openapi_json({pipeline.name, session.version, false}, routes->all()));
+  session.out(endpoints::openapi_json(endpoints::api_info(pipeline, session.version), routes->all()));
   return done;
 }
 

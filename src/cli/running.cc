@@ -155,7 +155,8 @@ class Runs {
 
   /// A server, where the pipeline needs one. Asked to end, it answers what is under way before the run ends.
   Result<> open_service() {
-    if (!needs_service(pipeline_, session_.components) || options_.once || options_.ephemeral || options_.stepped || options_.replay)
+    if (!needs_service(pipeline_, session_.components) || options_.once || options_.ephemeral || options_.stepped ||
+        options_.replay)
       return {};
     ASSIGN(service_, Service::start(session_.env, pipeline_, [this](const std::string& line) { log_.info(line); }));
     log_.info("listening at " + service_->address());
@@ -174,9 +175,7 @@ class Runs {
     Problems problems;
     ASSIGN(const auto bound, endpoints::bind_endpoints(pipeline_, plan, session_.components, session_.env, problems));
     if (!problems.empty()) return config_error(pipeline_.file, problems.text(), "trommel lint " + pipeline_.file);
-    const auto& server = pipeline_.settings.server;
-    const endpoints::ApiInfo info{pipeline_.name, session_.version, server && !server->tokens.empty()};
-    ASSIGN(endpoints_, endpoints::serve(bound, info, service_->routes()));
+    ASSIGN(endpoints_, endpoints::serve(bound, endpoints::api_info(pipeline_, session_.version), service_->routes()));
     ASSIGN(served_at_, endpoints::ServedAddress::write(session_.env, plan.state_folder, service_->address()));
     return {};
   }

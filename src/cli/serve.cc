@@ -6,14 +6,14 @@
 #include "cli/stopping.h"
 #include "cli/verb.h"
 #include "endpoints/serving.h"
-#include "server/http_server.h"
+#include "service/service.h"
 
 namespace trommel::cli {
 
 namespace {
 
 struct Options {
-  std::string file, listen = "127.0.0.1:8080";
+  std::string file, listen;
   std::vector<std::string> variables;
 };
 
@@ -33,46 +33,49 @@ Plan stores_alone(const Pipeline& pipeline) {
   return plan;
 }
 
-/// `host:port`, of this machine alone: who asks is not looked at.
-std::optional<server::ServerOptions> address_of(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  const auto port = colon == listen.npos ? std::nullopt : parse_integer(std::string_view(listen).substr(colon + 1));
-  if (!port || *port < 0 || *port > 65535) return std::nullopt;
-  server::ServerOptions options;
-  options.host = listen.substr(0, colon);
-  options.port = static_cast<int>(*port);
-  if (options.host != "localhost" && options.host != "::1" && !options.host.starts_with("127.")) return std::nullopt;
-  return options;
+/// Where to listen, as the option says it in place of the pipeline. An error: for other machines it is not safe.
+Result<> listen_at(const std::string& listen, Pipeline& pipeline) {
+  const auto address = parse_server_address(listen);
+  if (!address) return config_error("--listen", listen + " is no address and port", "such as 127.0.0.1:8080");
+  ServerSettings settings = pipeline.settings.server.value_or(ServerSettings{});
+  settings.listen = *address;
+  const std::string missing = missing_safety(settings);
+  if (!missing.empty()) {
+    return config_error("--listen", "other machines reach " + listen + ", and " + pipeline.file + " has no " + missing,
+                        "add it to its `server:`, listen at 127.0.0.1, or say `insecure: true` there");
+  }
+  pipeline.settings.server = std::move(settings);
+  return {};
 }
 
 int serve(Session& session, const Options& options) {
   session.set_variables(options.variables);
   Problems problems;
-  const Pipeline pipeline = session.load(options.file, problems);
+  Pipeline pipeline = session.load(options.file, problems);
   if (!problems.empty()) return session.fail(problems);
   if (pipeline.endpoints.empty())
     return session.wrong(options.file + " has no `endpoints`", "trommel describe endpoint");
-  const auto address = address_of(options.listen);
-  if (!address)
-    return session.wrong("--listen " + options.listen + " is no address and port of this machine alone",
-                         "such as 127.0.0.1:8080");
+  if (!options.listen.empty()) {
+    if (const auto listening = listen_at(options.listen, pipeline); !listening)
+      return session.wrong(listening.error().where + ": " + listening.error().what, listening.error().hint);
+  }
   Stopping stopping([] {});
   auto bound = endpoints::bind_endpoints(pipeline, stores_alone(pipeline), session.components, session.env, problems);
   if (!problems.empty()) return session.fail(problems);
   if (!bound) return session.fail(bound.error());
-  const auto routes = std::make_shared<server::Routes>();
-  const auto served = endpoints::serve(*bound, {pipeline.name, session.version, false}, routes);
+  const auto service = Service::start(session.env, pipeline, {});
+  if (!service) return session.fail(service.error());
+  const auto served = endpoints::serve(*bound, endpoints::api_info(pipeline, session.version), (*service)->routes());
   if (!served) return session.fail(served.error());
-  const auto server = server::Server::start(session.env, *address, routes);
-  if (!server) return session.fail(server.error());
-  const auto noted = endpoints::ServedAddress::write(session.env, pipeline.settings.state, (*server)->address());
+  const auto noted = endpoints::ServedAddress::write(session.env, pipeline.settings.state, (*service)->address());
   if (!noted) return session.fail(noted.error());
-  session.note("listening at " + (*server)->address());
+  (*service)->set_ready(true);
+  session.note("listening at " + (*service)->address());
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
   stopped.wait(lock, stopping.token(), [] { return false; });
-  (*server)->stop();
+  (*service)->stop();
   return done;
 }
 
@@ -83,8 +86,9 @@ void add_serve(CLI::App& app, Session& session, Action& action) {
                             "  trommel serve pipeline.yaml\n  trommel serve pipeline.yaml --listen 127.0.0.1:9000");
   auto options = std::make_shared<Options>();
   verb->add_option("FILE", options->file, "Pipeline file")->required()->type_name("");
-  verb->add_option("--listen", options->listen, "Address and port of this machine; port 0: any that is free")
-      ->capture_default_str()
+  verb->add_option("--listen", options->listen,
+                   "Address and port, in place of those of the pipeline's `server:` (127.0.0.1:8080 where it has "
+                   "none); port 0: any that is free")
       ->type_name("HOST:PORT");
   add_variables(*verb, options->variables);
   verb->callback([&session, &action, options] { action = [&session, options] { return serve(session, *options); }; });

@@ -96,10 +96,7 @@ class Loader {
     settings.rejects = {text.rejects.max_age.us, text.rejects.max_size.bytes};
     settings.retry = {text.retry.for_ ? text.retry.for_->us : -1, text.retry.pause.us};
     settings.spool = {text.spool.max.bytes};
-    if (text.server) {
-      Problems told;  // by the Spec's own check
-      settings.server = read_server(*text.server, *root.find("server"), pipeline_.folder, told);
-    }
+    if (text.server) settings.server = read_server(*text.server, pipeline_.folder);
     settings.state = join_path(pipeline_.folder, text.state ? text.state->text : ".trommel/" + pipeline_.name);
     settings.log.format = text.log.format;
     settings.log.max_bytes = text.log.max_size.bytes;

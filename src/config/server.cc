@@ -8,29 +8,6 @@ namespace trommel {
 
 namespace {
 
-const Node& node_of(const Node& node, const char* key) {
-  const Node* found = node.is_map() ? node.find(key) : nullptr;
-  return found == nullptr ? node : *found;
-}
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
-std::optional<Address> parse_address(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return std::nullopt;
-  const auto port = parse_integer(text.substr(colon + 1));
-  if (!port || *port < 0 || *port > 65'535) return std::nullopt;
-  std::string host = text.substr(0, colon);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || (!bracketed && host.find(':') != std::string::npos)) return std::nullopt;
-  return Address{host, static_cast<int>(*port)};
-}
-
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 bool is_sha256(const std::string& text) {
@@ -38,24 +15,15 @@ bool is_sha256(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-/// Who listens to more than this machine shows who it is, and asks who comes.
-void check_safety(const ServerText& text, const Node& node, const Address& address, Problems& problems) {
-  if (text.insecure || is_loopback(address.host)) return;
-  std::string missing;
-  if (!text.tls) missing = "`tls`";
-  if (text.tokens.empty()) missing += missing.empty() ? "`tokens`" : " and `tokens`";
-  if (missing.empty()) return;
-  problems.add(node_of(node, "listen").place, "other machines reach `" + text.listen + "`, and there is no " + missing,
-               "add it, listen at 127.0.0.1, or say `insecure: true`");
-}
-
 void check(const ServerText& text, const Node& node, Problems& problems) {
-  const auto address = parse_address(text.listen);
-  if (!address) {
-    problems.add(node_of(node, "listen").place, "`listen` must be an address and a port, not `" + text.listen + "`",
+  const ServerSettings settings = read_server(text, "");
+  if (!parse_server_address(text.listen)) {
+    problems.add(node.at_or_self("listen").place, "`listen` must be an address and a port, not `" + text.listen + "`",
                  "such as 127.0.0.1:8080, or 0.0.0.0:8080 for other machines");
-  } else {
-    check_safety(text, node, *address, problems);
+  } else if (const std::string missing = missing_safety(settings); !missing.empty()) {
+    problems.add(node.at_or_self("listen").place,
+                 "other machines reach `" + text.listen + "`, and there is no " + missing,
+                 "add it, listen at 127.0.0.1, or say `insecure: true`");
   }
   for (const auto& token : text.tokens) {
     if (!is_sha256(token.value.sha256)) {
@@ -68,9 +36,9 @@ void check(const ServerText& text, const Node& node, Problems& problems) {
       if (!path.starts_with('/')) problems.add(token.place, "a path begins with /, not `" + path + "`");
     }
   }
-  if (text.connections < 1) problems.add(node_of(node, "connections").place, "`connections` must be at least 1");
+  if (text.connections < 1) problems.add(node.at_or_self("connections").place, "`connections` must be at least 1");
   if (text.max_header.bytes < 1'024 || text.max_header.bytes > 1 << 20)
-    problems.add(node_of(node, "max_header").place, "`max_header` must be from 1KB to 1MB");
+    problems.add(node.at_or_self("max_header").place, "`max_header` must be from 1KB to 1MB");
 }
 
 }  // namespace
@@ -100,7 +68,7 @@ const Spec<TlsText>& TlsText::spec() {
 
 const Spec<ServerText>& ServerText::spec() {
   static const auto spec =
-      Spec<ServerText>("server", "Where `trommel run` listens for HTTP, and whom it lets in")
+      Spec<ServerText>("server", "Where `trommel run` and `trommel serve` listen for HTTP, and whom they let in")
           .description(
               "A server runs when the pipeline takes uploads or serves endpoints, or has this section. `/health` and "
               "`/ready` are open to everybody; with `tokens`, all else needs `Authorization: Bearer TOKEN`. At an "
@@ -131,16 +99,28 @@ const Spec<ServerText>& ServerText::spec() {
   return spec;
 }
 
-std::optional<ServerSettings> read_server(const ServerText& text, const Node& node, const std::string& folder,
-                                          Problems& problems) {
-  Problems found;
-  check(text, node, found);
-  problems.add(found);
-  if (!found.empty()) return std::nullopt;
-  const Address address = *parse_address(text.listen);
+std::optional<ServerAddress> parse_server_address(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  const auto port = parse_integer(text.substr(colon + 1));
+  if (!port || *port < 0 || *port > 65'535) return std::nullopt;
+  std::string host = text.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (host.empty() || (!bracketed && host.find(':') != std::string::npos)) return std::nullopt;
+  return ServerAddress{host, static_cast<int>(*port)};
+}
+
+std::string missing_safety(const ServerSettings& settings) {
+  if (settings.insecure || is_loopback(settings.listen.host)) return "";
+  const bool tls = !settings.certificate.empty(), tokens = !settings.tokens.empty();
+  if (!tls && !tokens) return "`tls` and `tokens`";
+  return !tls ? "`tls`" : !tokens ? "`tokens`" : "";
+}
+
+ServerSettings read_server(const ServerText& text, const std::string& folder) {
   ServerSettings out;
-  out.host = address.host;
-  out.port = address.port;
+  out.listen = parse_server_address(text.listen).value_or(ServerAddress{});
   if (text.tls) {
     out.certificate = join_path(folder, text.tls->certificate.text);
     out.key = join_path(folder, text.tls->key.text);
@@ -156,6 +136,7 @@ std::optional<ServerSettings> read_server(const ServerText& text, const Node& no
       }
     }
   }
+  out.insecure = text.insecure;
   out.connections = text.connections;
   out.header_bytes = text.max_header.bytes;
   out.header_us = text.header_within.us;

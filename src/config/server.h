@@ -1,4 +1,4 @@
-// `server:` of a pipeline file: where `trommel run` listens for HTTP, and whom it lets in.
+// `server:` of a pipeline file: where `trommel run` and `trommel serve` listen for HTTP, and whom they let in.
 #pragma once
 
 #include <optional>
@@ -47,6 +47,13 @@ struct ServerText {
   static const Spec<ServerText>& spec();
 };
 
+struct ServerAddress {
+  std::string host = "127.0.0.1";
+  int port = 8080;  ///< 0: any that is free
+};
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
+std::optional<ServerAddress> parse_server_address(const std::string& text);
+
 struct ServerSettings {
   struct Token {
     std::string name;
@@ -54,17 +61,18 @@ struct ServerSettings {
     std::vector<std::string> allow;  ///< scopes
     std::vector<std::string> paths;  ///< those below these; empty: all
   };
-  std::string host = "127.0.0.1";
-  int port = 8080;               ///< 0: any that is free
+  ServerAddress listen;
   std::string certificate, key;  ///< paths; empty: no TLS
   std::vector<Token> tokens;     ///< none: everybody is let in
+  bool insecure = false;         ///< other machines may reach it without those two
   int64_t connections = 1'000;
   int64_t header_bytes = 16 << 10;
   int64_t header_us = 10'000'000, idle_us = 60'000'000, stop_us = 30'000'000;
 };
 
-/// Nothing where `problems` tell why. Relative paths start at `folder`.
-std::optional<ServerSettings> read_server(const ServerText& text, const Node& node, const std::string& folder,
-                                          Problems& problems);
+/// Of a text whose mistakes were told by its Spec. Relative paths start at `folder`.
+ServerSettings read_server(const ServerText& text, const std::string& folder);
+/// What is missing for other machines to reach `settings.listen`: `tls` and `tokens`; empty: nothing.
+std::string missing_safety(const ServerSettings& settings);
 
 }  // namespace trommel

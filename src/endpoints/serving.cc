@@ -21,6 +21,11 @@ std::vector<server::Route> endpoint_routes(const std::vector<BoundEndpoint>& end
   return routes;
 }
 
+ApiInfo api_info(const Pipeline& pipeline, const std::string& version) {
+  const auto& server = pipeline.settings.server;
+  return {pipeline.name, version, server && !server->tokens.empty()};
+}
+
 Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& endpoints, const ApiInfo& info,
                                            const std::shared_ptr<server::Routes>& routes) {
   std::set<QueryStore*> opened;

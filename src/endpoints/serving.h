@@ -13,6 +13,8 @@ namespace trommel::endpoints {
 /// A route for each endpoint; a token has to allow `query`.
 std::vector<server::Route> endpoint_routes(const std::vector<BoundEndpoint>& endpoints);
 
+ApiInfo api_info(const Pipeline& pipeline, const std::string& version);
+
 /// Opens the stores, and answers the endpoints, `/openapi.json`, `/docs` and `/redoc` until the result goes. The
 /// document is of all routes that there are when it is asked for.
 Result<server::Routes::Registration> serve(const std::vector<BoundEndpoint>& endpoints, const ApiInfo& info,

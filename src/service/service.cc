@@ -14,8 +14,8 @@ namespace {
 
 server::ServerOptions options_of(const ServerSettings& settings) {
   server::ServerOptions options;
-  options.host = settings.host;
-  options.port = settings.port;
+  options.host = settings.listen.host;
+  options.port = settings.listen.port;
   if (!settings.certificate.empty()) options.tls = server::Tls{settings.certificate, settings.key};
   options.limits.header_bytes = settings.header_bytes;
   options.limits.header_us = settings.header_us;

@@ -54,15 +54,17 @@ def rounds(count=2000):
 
 
 class Served:
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
+    """`server` is a section of the pipeline file, `arguments` are those of `serve`."""
+
+    def __init__(self, folder: pathlib.Path, server="", arguments=("--listen", "127.0.0.1:0")):
+        self.folder, self.context = folder, None
         (folder / "p.yaml").write_text(PIPELINE)
         (folder / "rounds.csv").write_text(rounds())
         self.call("run", "p.yaml")
-        self.process = subprocess.Popen([TROMMEL, "serve", "p.yaml", "--listen", "127.0.0.1:0"], cwd=folder,
-                                        stderr=subprocess.PIPE, text=True)
+        (folder / "p.yaml").write_text(PIPELINE + server)
+        self.process = subprocess.Popen([TROMMEL, "serve", "p.yaml", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True)
         said = self.process.stderr.readline()
-        self.address = re.search(r"listening at (http://\S+)", said).group(1)
+        self.address = re.search(r"listening at (https?://\S+)", said).group(1)
 
     def call(self, *words, code=0):
         done = subprocess.run([TROMMEL, *words], cwd=self.folder, capture_output=True, text=True, timeout=120)
@@ -73,7 +75,7 @@ class Served:
         """Status, headers and body."""
         request = urllib.request.Request(self.address + target, headers={"Accept": accept or "*/*", **headers})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
