@@ -4,8 +4,6 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include <set>
-
 #include "codecs/avro/reader.h"
 
 namespace trommel::avro {
@@ -79,25 +77,7 @@ class Reading {
     // Rows do not lie in the block's bytes one by one: who wants a row's text gets it from its values.
     auto without_bytes = std::make_shared<Block>(block_);
     without_bytes->bytes = nullptr;
-    const Batch before{decoder_.finish(), positions, without_bytes};
-    ASSIGN(CastRows cast, cast_rows(before.rows, plan_.target));
-    Batch after{std::move(cast.rows), positions, without_bytes};
-    if (cast.refusals.empty()) {
-      outlet_.emit(std::move(after));
-      return {};
-    }
-    if (plan_.target.guessed) {
-      std::set<std::string> told;
-      for (const Refusal& refusal : cast.refusals) {
-        if (told.insert(refusal.column).second)
-          outlet_.misfit(block_, {refusal.column, refusal.value, positions.at(refusal.row)});
-      }
-      return {};
-    }
-    ASSIGN(Batch good, filter(after, cast.keep));
-    if (good.size() > 0) outlet_.emit(std::move(good));
-    outlet_.reject(before, cast.refusals);
-    return {};
+    return emit_cast({decoder_.finish(), positions, without_bytes}, plan_.target, outlet_);
   }
 
   const ContainerPlan& plan_;

@@ -39,7 +39,6 @@ class AvroFile final : public FileFormat {
   Result<> target(const Schema& rows, const std::vector<int>& from_column, const std::optional<Contract>&,
                   bool guessed) override {
     auto plan = std::make_shared<avro::ContainerPlan>();
-    plan->name = name_;
     plan->codec = header_.codec;
     plan->program = program_;
     plan->target = {rows, from_column, guessed};

@@ -10,7 +10,7 @@
 #include "avro/encode.h"
 #include "codecs/avro/avro.h"
 #include "codecs/avro/registry.h"
-#include "codecs/avro/target.h"
+#include "component/cast_rows.h"
 #include "component/columns.h"
 #include "config/avro_contract.h"
 #include "spec/merge.h"
@@ -183,7 +183,7 @@ class WriterSchemas {
 class RecordMessages final : public MessageDecoder {
  public:
   RecordMessages(std::shared_ptr<const Layout> layout, std::shared_ptr<const Program> plain,
-                 std::shared_ptr<WriterSchemas> writers, std::optional<Target> target)
+                 std::shared_ptr<WriterSchemas> writers, std::optional<CastTarget> target)
       : layout_(std::move(layout)),
         plain_(std::move(plain)),
         writers_(std::move(writers)),
@@ -253,7 +253,7 @@ class RecordMessages final : public MessageDecoder {
   std::shared_ptr<const Layout> layout_;
   std::shared_ptr<const Program> plain_;
   std::shared_ptr<WriterSchemas> writers_;
-  std::optional<Target> target_;
+  std::optional<CastTarget> target_;
 };
 
 /// The newest schema of the topic's values, where nothing here says what they are.
@@ -278,14 +278,14 @@ Result<SchemaPtr> schema_of_registry(const MessageSettings& settings, const Boun
 }
 
 /// Columns of a contract that is no .avsc: found by name, and cast.
-Result<std::optional<Target>> target_of(const MessageSettings& settings, const Layout& layout, Problems& problems) {
-  if (!settings.contract || settings.contract->avro) return std::optional<Target>();
+Result<std::optional<CastTarget>> target_of(const MessageSettings& settings, const Layout& layout, Problems& problems) {
+  if (!settings.contract || settings.contract->avro) return std::optional<CastTarget>();
   const auto unified = unify_columns({{settings.context.name, layout.schema, false}}, *settings.contract);
   if (!unified) {
     problems.add(settings.contract->place, unified.error().what, unified.error().hint);
-    return std::optional<Target>();
+    return std::optional<CastTarget>();
   }
-  Target target;
+  CastTarget target;
   target.rows = unified->rows;
   target.from_column = match_columns(*target.rows, *layout.schema).from_column;
   for (size_t i = 0; i < target.from_column.size(); ++i) {
@@ -306,7 +306,7 @@ Result<BoundMessageDecoder> bind_decoder(const MessageSettings& settings, Proble
     ASSIGN(bound.schema, schema_of_registry(settings, bound, found));
   }
   std::shared_ptr<const Layout> layout;
-  std::optional<Target> target;
+  std::optional<CastTarget> target;
   std::shared_ptr<const Program> program;
   if (found.empty()) {
     // Rows are those of a contract that is an .avsc file, by Avro's own rules, whatever values are written with.

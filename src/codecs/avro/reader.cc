@@ -156,17 +156,13 @@ class BlockReader final : public Reader {
     }
   }
 
-  static std::shared_ptr<arrow::Buffer> buffer_of(std::string bytes) {
-    return arrow::Buffer::FromString(std::move(bytes));
-  }
-
   Piece piece(Position from, size_t bytes, const std::shared_ptr<const Decoder>& decoder, bool ended) {
     Piece out;
     if (bytes > 0) {
       Block block;
       block.split = split_;
       block.decoder = decoder;
-      block.bytes = buffer_of(std::string(as_text(view(0).first(bytes))));
+      block.bytes = arrow::Buffer::FromString(std::string(as_text(view(0).first(bytes))));
       block.from = from;
       block.to = row_;
       drop(bytes);
@@ -180,8 +176,8 @@ class BlockReader final : public Reader {
   Piece damage(std::string kept, const std::string& why) {
     Block block;
     block.split = split_;
-    block.decoder = damaged_decoder(why);
-    block.bytes = buffer_of(std::move(kept));
+    block.decoder = std::make_shared<DamagedDecoder>(why);
+    block.bytes = arrow::Buffer::FromString(std::move(kept));
     block.from = row_ - 1;
     block.to = row_;
     Piece out;
@@ -206,10 +202,6 @@ class BlockReader final : public Reader {
 };
 
 }  // namespace
-
-std::shared_ptr<const Decoder> damaged_decoder(std::string reason) {
-  return std::make_shared<DamagedDecoder>(std::move(reason));
-}
 
 std::unique_ptr<Reader> make_reader(const ContainerHeader& header, std::shared_ptr<const Split> split,
                                     std::shared_ptr<const Decoder> decoder, std::unique_ptr<InputStream> stream,

@@ -5,24 +5,20 @@
 
 #include "avro/program.h"
 #include "codecs/avro/container.h"
-#include "codecs/avro/target.h"
+#include "component/cast_rows.h"
 #include "component/source.h"
 
 namespace trommel::avro {
 
 /// What decoding needs of a file; shared by its blocks.
 struct ContainerPlan {
-  std::string name;  ///< of the file
   Codec codec = Codec::none;
   std::shared_ptr<const Program> program;
-  Target target;
+  CastTarget target;
 };
 
 /// Decodes blocks as `make_reader` cuts them: whole blocks of the file, one after the other.
 std::shared_ptr<const Decoder> make_decoder(std::shared_ptr<const ContainerPlan> plan);
-
-/// A decoder of what is no block: one reject, with this reason.
-std::shared_ptr<const Decoder> damaged_decoder(std::string reason);
 
 /// Cuts the stream, which stands at byte 0, into blocks of about `block_bytes`, from row `at` on. What is damaged is
 /// one reject up to the next sync marker, and counts as one row.

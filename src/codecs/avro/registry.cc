@@ -66,14 +66,14 @@ Result<Registry::Answer> Registry::ask(const std::string& method, const std::str
 
 Result<std::optional<std::string>> Registry::schema(int32_t id) {
   std::lock_guard lock(mutex_);
-  if (const auto known = schemas_.find(id); known != schemas_.end()) return known->second;
+  if (const auto known = newest_.find(id); known != newest_.end()) return known->second;
   ASSIGN(const Answer answer, ask("GET", fmt::format("/schemas/ids/{}", id)));
   if (answer.status != 200) return std::nullopt;
   ASSIGN(const Json json, parse_json(answer.body, shown()));
   if (!json.is_object() || !json.contains("schema") || !json["schema"].is_string())
     return external_error(shown(), fmt::format("the registry's answer has no schema: {}", message_of(answer.body)));
   if (json.contains("schemaType") && json["schemaType"] != "AVRO") return std::nullopt;
-  return schemas_.emplace(id, json["schema"].get<std::string>()).first->second;
+  return json["schema"].get<std::string>();
 }
 
 Result<std::optional<Registry::Version>> Registry::latest(const std::string& subject) {
@@ -85,13 +85,12 @@ Result<std::optional<Registry::Version>> Registry::latest(const std::string& sub
       !json["id"].is_number_integer())
     return external_error(shown(), fmt::format("the registry's answer has no schema: {}", message_of(answer.body)));
   Version version{json["id"].get<int32_t>(), json["schema"].get<std::string>()};
-  schemas_.emplace(version.id, version.schema);
+  newest_.emplace(version.id, version.schema);
   return version;
 }
 
 Result<int32_t> Registry::id_of(const std::string& subject, const std::string& schema) {
   std::lock_guard lock(mutex_);
-  if (const auto known = ids_.find({subject, schema}); known != ids_.end()) return known->second;
   const std::string body = json_line({{"schema", schema}, {"schemaType", "AVRO"}});
   ASSIGN(const Answer answer, ask("POST", fmt::format("/subjects/{}/versions", http::url_escaped(subject)), body));
   if (answer.status != 200) {
@@ -104,9 +103,7 @@ Result<int32_t> Registry::id_of(const std::string& subject, const std::string& s
   ASSIGN(const Json json, parse_json(answer.body, shown()));
   if (!json.is_object() || !json.contains("id") || !json["id"].is_number_integer())
     return external_error(shown(), fmt::format("the registry's answer has no id: {}", message_of(answer.body)));
-  const auto id = json["id"].get<int32_t>();
-  schemas_.emplace(id, schema);
-  return ids_[{subject, schema}] = id;
+  return json["id"].get<int32_t>();
 }
 
 Result<std::optional<std::string>> Registry::objection(const std::string& subject, const std::string& schema) {

@@ -23,7 +23,8 @@ struct RegistryAddress {
   http::ClientSettings access;
 };
 
-/// Thread safe. What it was told once it knows: a schema never changes its id. Errors are the outside's (`external`):
+/// Thread safe. The newest schemas that it was told of it knows by their ids, which never change. Errors are the
+/// outside's (`external`):
 /// to be tried again where the registry is away or busy, and not where it refuses.
 class Registry {
  public:
@@ -57,8 +58,7 @@ class Registry {
   RegistryAddress address_;
   std::mutex mutex_;  ///< one request at a time: they are few
   http::Client client_;
-  std::map<int32_t, std::string> schemas_;
-  std::map<std::pair<std::string, std::string>, int32_t> ids_;
+  std::map<int32_t, std::string> newest_;
 };
 
 }  // namespace trommel::avro

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 #include "batch/types.h"
 #include "codecs/parquet/parquet.h"
 #include "codecs/parquet/row_groups.h"
+#include "component/cast_rows.h"
 
 namespace trommel {
 namespace {
@@ -92,21 +92,15 @@ arrow::Result<std::shared_ptr<arrow::Array>> unfold(std::shared_ptr<arrow::Array
   return cast.make_array();
 }
 
-/// What rows become, and from which columns of the file.
-struct Target {
-  Schema rows;
-  std::vector<int> from_column;  ///< index in the file; -1: NULL
-  bool guessed = false;
-};
-
 class ParquetDecoder : public Decoder {
  public:
-  ParquetDecoder(std::shared_ptr<const ParquetFooter> footer, std::shared_ptr<const Target> target, Schema held,
+  /// `target` finds its columns among those of the file.
+  ParquetDecoder(std::shared_ptr<const ParquetFooter> footer, const CastTarget& target, Schema held,
                  std::shared_ptr<RandomFile> file, int64_t rows_a_read)
       : footer_(std::move(footer)),
-        target_(std::move(target)),
         held_(std::move(held)),
-        columns_(columns_read(*target_)),
+        columns_(columns_read(target)),
+        target_(among_read(target)),
         scan_(std::make_unique<RowGroupScan>(footer_, std::move(file), columns_, rows_a_read)) {}
 
   Result<int64_t> decode(const Block& block, Outlet& outlet) const override {
@@ -117,23 +111,15 @@ class ParquetDecoder : public Decoder {
       TROMMEL_CHECK(read->num_rows() == count, fmt::format("{} rows read, {} expected", read->num_rows(), count));
       stored = read->columns();
     }
-    ASSIGN(const auto unfolded, unfold_all(stored));
-    const Positions positions = Positions::run(block.from);
-    const auto shared = std::make_shared<const Block>(block);
-    const Batch before{arrow::RecordBatch::Make(held_of_read(), count, unfolded), positions, shared};
-    std::vector<Refusal> refusals;
-    ASSIGN(auto cast, cast_all(unfolded, count, refusals));
-    const Batch after{arrow::RecordBatch::Make(target_->rows, count, std::move(cast)), positions, shared};
-    if (refusals.empty()) {
-      outlet.emit(after);
-      return count;
-    }
-    TRY(hand_over(block, before, after, std::move(refusals), outlet));
+    ASSIGN(auto unfolded, unfold_all(stored));
+    TRY(emit_cast({arrow::RecordBatch::Make(held_of_read(), count, std::move(unfolded)), Positions::run(block.from),
+                   std::make_shared<const Block>(block)},
+                  target_, outlet));
     return count;
   }
 
  private:
-  static std::vector<int> columns_read(const Target& target) {
+  static std::vector<int> columns_read(const CastTarget& target) {
     std::vector<int> out;
     for (const int column : target.from_column) {
       if (column >= 0) out.push_back(column);
@@ -143,8 +129,13 @@ class ParquetDecoder : public Decoder {
     return out;
   }
 
-  size_t place_of(int column) const {
-    return static_cast<size_t>(std::lower_bound(columns_.begin(), columns_.end(), column) - columns_.begin());
+  /// Only columns that rows are made of are read.
+  CastTarget among_read(CastTarget target) const {
+    for (int& column : target.from_column) {
+      if (column >= 0)
+        column = static_cast<int>(std::lower_bound(columns_.begin(), columns_.end(), column) - columns_.begin());
+    }
+    return target;
   }
 
   Schema held_of_read() const {
@@ -164,62 +155,10 @@ class ParquetDecoder : public Decoder {
     return out;
   }
 
-  Result<arrow::ArrayVector> cast_all(const arrow::ArrayVector& read, int64_t count,
-                                      std::vector<Refusal>& refusals) const {
-    arrow::ArrayVector out;
-    for (size_t i = 0; i < target_->from_column.size(); ++i) {
-      const auto& field = target_->rows->field(static_cast<int>(i));
-      if (target_->from_column[i] < 0) {
-        auto nulls = arrow::MakeArrayOfNull(field->type(), count);
-        if (!nulls.ok()) return tl::unexpected(from_arrow(nulls.status(), footer_->name));
-        out.push_back(std::move(*nulls));
-        continue;
-      }
-      const auto& column = read[place_of(target_->from_column[i])];
-      if (same_type(*column->type(), *field->type())) {
-        out.push_back(column);
-        continue;
-      }
-      ASSIGN(auto cast, cast_column(column, field->type()));
-      for (const int64_t row : cast.refused) {
-        std::string value = value_text(*column, row);
-        refusals.push_back(
-            {row, "cast", field->name(), value, fmt::format("no {}: {}", type_name(*field->type()), value)});
-      }
-      out.push_back(std::move(cast.column));
-    }
-    return out;
-  }
-
-  /// Good rows go on and each other is a reject with its first bad value. Where types were guessed one value a column
-  /// is told instead: the run starts over.
-  Result<> hand_over(const Block& block, const Batch& before, const Batch& after, std::vector<Refusal> refusals,
-                     Outlet& outlet) const {
-    if (target_->guessed) {
-      std::set<std::string> told;
-      for (const Refusal& refusal : refusals) {
-        if (told.insert(refusal.column).second)
-          outlet.misfit(block, {refusal.column, refusal.value, block.from + refusal.row});
-      }
-      return {};
-    }
-    std::stable_sort(refusals.begin(), refusals.end(),
-                     [](const Refusal& a, const Refusal& b) { return a.row < b.row; });
-    std::vector<uint8_t> keep(static_cast<size_t>(after.size()), 1);
-    for (const Refusal& refusal : refusals) keep[static_cast<size_t>(refusal.row)] = 0;
-    refusals.erase(std::unique(refusals.begin(), refusals.end(),
-                               [](const Refusal& a, const Refusal& b) { return a.row == b.row; }),
-                   refusals.end());
-    ASSIGN(Batch good, filter(after, keep));
-    if (good.size() > 0) outlet.emit(std::move(good));
-    outlet.reject(before, refusals);
-    return {};
-  }
-
   std::shared_ptr<const ParquetFooter> footer_;
-  std::shared_ptr<const Target> target_;
   Schema held_;
-  std::vector<int> columns_;
+  std::vector<int> columns_;  ///< of the file, those that are read
+  CastTarget target_;
   std::unique_ptr<RowGroupScan> scan_;
 };
 
@@ -281,13 +220,13 @@ class ParquetFile : public FileFormat {
 
   Result<> target(const Schema& rows, const std::vector<int>& from_column, const std::optional<Contract>&,
                   bool guessed) override {
-    target_ = std::make_shared<const Target>(Target{rows, from_column, guessed});
+    target_ = CastTarget{rows, from_column, guessed};
     return {};
   }
 
   Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, std::unique_ptr<InputStream>,
                                        std::shared_ptr<RandomFile> random, Position at, int64_t block_bytes) override {
-    TROMMEL_CHECK(target_ != nullptr, footer_->name);
+    TROMMEL_CHECK(target_.has_value(), footer_->name);
     if (at < 0 || at > footer_->rows()) {
       return external_error(footer_->name, fmt::format("no row {}: the file has {}", at, footer_->rows()),
                             "was the file replaced?");
@@ -295,7 +234,7 @@ class ParquetFile : public FileFormat {
     const int64_t rows_a_read =
         std::clamp<int64_t>(footer_->rows() == 0 ? 1 : block_bytes / footer_->row_bytes(0), 1024, 128 * 1024);
     auto decoder =
-        std::make_shared<ParquetDecoder>(footer_, target_, held_, random ? std::move(random) : file_, rows_a_read);
+        std::make_shared<ParquetDecoder>(footer_, *target_, held_, random ? std::move(random) : file_, rows_a_read);
     return std::make_unique<ParquetReader>(footer_, std::move(decoder), std::move(split), at, block_bytes);
   }
 
@@ -322,7 +261,7 @@ class ParquetFile : public FileFormat {
   std::shared_ptr<const ParquetFooter> footer_;
   std::shared_ptr<RandomFile> file_;
   Schema held_;
-  std::shared_ptr<const Target> target_;
+  std::optional<CastTarget> target_;
 };
 
 struct ParquetReading {
