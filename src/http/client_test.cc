@@ -16,28 +16,43 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+/// A port of this machine that connections come to; from the end of its life on `accept` gives none.
+class Listener {
+ public:
+  Listener() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(::listen(socket_, 4), 0);
+    socklen_t size = sizeof(address);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { ::close(socket_); }
+  int accept() const { return ::accept(socket_, nullptr, nullptr); }  ///< negative: none comes any more
+  void end() const { ::shutdown(socket_, SHUT_RDWR); }
+  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+
+ private:
+  int socket_;
+  int port_ = 0;
+};
+
 /// Answers each connection in turn with the next of its texts, and keeps what it was asked.
 class OneAnswer {
  public:
   explicit OneAnswer(std::string answer, bool close_at_once = true)
       : answer_(std::move(answer)), close_(close_at_once) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(::listen(listener_, 1), 0);
-    socklen_t size = sizeof(address);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { serve(); });
   }
   ~OneAnswer() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.end();
     thread_.join();
-    ::close(listener_);
   }
-  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  std::string url(const std::string& path) const { return listener_.url(path); }
   /// What was asked, once it was answered.
   std::string asked() {
     if (thread_.joinable()) thread_.join();
@@ -55,7 +70,7 @@ class OneAnswer {
     return asked_.size() >= head + 4 + body;
   }
   void serve() {
-    const int connection = ::accept(listener_, nullptr, nullptr);
+    const int connection = listener_.accept();
     if (connection < 0) return;
     char piece[4096];
     while (!complete()) {
@@ -68,10 +83,9 @@ class OneAnswer {
     ::close(connection);
   }
 
+  const Listener listener_;
   std::string answer_, asked_;
   bool close_;
-  int listener_ = -1;
-  int port_ = 0;
   std::thread thread_;
 };
 
@@ -87,27 +101,17 @@ Client client(const std::string& user = "", const std::string& password = "", co
 class DiesAfterOne {
  public:
   DiesAfterOne() {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(::listen(listener_, 4), 0);
-    socklen_t size = sizeof(address);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
     acceptor_ = std::thread([this] {
-      for (int connection; (connection = ::accept(listener_, nullptr, nullptr)) >= 0;)
+      for (int connection; (connection = listener_.accept()) >= 0;)
         connections_.emplace_back([this, connection] { serve(connection); });
     });
   }
   ~DiesAfterOne() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.end();
     acceptor_.join();
     for (auto& connection : connections_) connection.join();
-    ::close(listener_);
   }
-  std::string url;
+  std::string url() const { return listener_.url("/"); }
   std::atomic<int> requests = 0;
 
  private:
@@ -119,7 +123,7 @@ class DiesAfterOne {
     ::close(connection);
   }
 
-  int listener_ = -1;
+  const Listener listener_;
   std::thread acceptor_;
   std::vector<std::thread> connections_;
 };
@@ -275,7 +279,7 @@ TEST(HttpClient, WhatMayNotBeDoneTwiceIsSentOnce) {
     Client sender = client();
     Request request;
     request.method = "POST";
-    request.url = server.url;
+    request.url = server.url();
     ASSERT_TRUE(sender.send(request));
     request.only_once = only_once;
     EXPECT_FALSE(sender.send(request));

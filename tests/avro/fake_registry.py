@@ -10,7 +10,7 @@ from fastavro.schema import parse_schema
 
 class FakeRegistry:
     def __init__(self, user=None, password=None):
-        self.schemas, self.subjects, self.asked = {}, {}, []
+        self.schemas, self.subjects = {}, {}
         self.authorization = user and "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         registry = self
 
@@ -19,7 +19,6 @@ class FakeRegistry:
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                registry.asked.append(f"{self.command} {self.path}")
                 if registry.authorization and self.headers.get("Authorization") != registry.authorization:
                     status, answer = 401, {"error_code": 401, "message": "who are you?"}
                 else:

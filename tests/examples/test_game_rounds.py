@@ -3,22 +3,17 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import zipfile
 
 import duckdb
 import pytest
 
+from ports import free_port
+
 ROOT = pathlib.Path(os.environ.get("TROMMEL_SOURCE") or pathlib.Path(__file__).parents[2])
 EXAMPLE = ROOT / "examples/game_rounds"
 FILES = ["demo", "generate", "game_round.avsc", "pipeline.yaml", "flight.avsc", "flights.yaml"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run_demo(root, *arguments):

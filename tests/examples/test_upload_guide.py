@@ -1,18 +1,16 @@
 """docs/guide/upload-to-warehouse.md, pasted."""
 import os
 import pathlib
-import socket
 
 from guide import paste
+from ports import free_port
 
 ROOT = pathlib.Path(os.environ.get("TROMMEL_SOURCE") or pathlib.Path(__file__).parents[2])
 TROMMEL = pathlib.Path(os.environ["TROMMEL"])
 
 
 def test_every_block_does_what_the_page_says(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     environment = {**os.environ, "PATH": f"{TROMMEL.parent}:{os.environ['PATH']}", "LISTEN": address}
     for name in ("KAFKA", "REGISTRY", "WAREHOUSE"):
         environment.pop(name, None)

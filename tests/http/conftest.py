@@ -8,8 +8,8 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
@@ -136,17 +136,16 @@ def csv(rows):
 
 
 def in_threads(work, items):
-    answers = [None] * len(items)
+    with ThreadPoolExecutor(len(items)) as threads:
+        return list(threads.map(work, items))
 
-    def do(place):
-        answers[place] = work(items[place])
 
-    threads = [threading.Thread(target=do, args=(place,)) for place in range(len(items))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
+def in_background(work):
+    """Its `result()` is the answer, or raises what the work raised."""
+    thread = ThreadPoolExecutor(1)
+    answer = thread.submit(work)
+    thread.shutdown(wait=False)
+    return answer
 
 
 @pytest.fixture

@@ -1,30 +1,27 @@
 """What outlives the connection: jobs, keys, restarts and kills."""
 
+import http.client
 import json
+import random
+import socket
+import threading
 import time
 
+import duckdb
 import pytest
 
-from conftest import csv, in_threads
+from conftest import csv, in_background
 
 ASYNC = {"Prefer": "respond-async"}
 
 
-def job_of(serving, address, seconds=30):
-    end = time.monotonic() + seconds
-    while True:
-        job = serving.get(address)
-        assert job.status == 200, job.body
-        if job.json["state"] == "done":
-            return job.json
-        assert time.monotonic() < end, job.body
-        time.sleep(0.05)
+def job_of(serving, address):
+    serving.until(lambda: serving.get(address).json["state"] == "done", "the job is done")
+    return serving.get(address).json
 
 
 def slow(serving):
     """Nothing is published for a while: the table's file is held by somebody else."""
-    import duckdb
-
     return duckdb.connect(str(serving.folder / "t.duckdb"))
 
 
@@ -96,8 +93,6 @@ def test_a_key_that_is_under_way(serving):
 
 
 def test_a_key_of_a_broken_upload_is_free_again(serving):
-    import socket
-
     serving.start()
     with socket.create_connection(("127.0.0.1", serving.port)) as client:
         client.sendall(b"POST /csv_upload HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: 99\r\n\r\nid,word\n")
@@ -112,44 +107,24 @@ def test_what_was_accepted_survives_a_kill(serving):
     holder = slow(serving)
     later = serving.post(csv([(1, "later")]), ASYNC)
     assert later.status == 202
-    keyed = []
-    in_background = in_threads_later(keyed, serving)
+    key = {"Idempotency-Key": "k"}
+    keyed = in_background(lambda: serving.post(csv([(2, "keyed")]), key))
     serving.until(lambda: sum(name.endswith(".json") for name in serving.uploads_left()) == 2, "both are accepted")
     serving.kill()
-    in_background.join()
+    assert isinstance(keyed.exception(), OSError)
     holder.close()
     serving.start()
     assert job_of(serving, later.headers["Location"])["answer"]["written"] == {"table": 1}
-    key = {"Idempotency-Key": "k"}
-    end = time.monotonic() + 30
-    while (answer := serving.post(csv([(2, "keyed")]), key)).status == 409:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    serving.until(lambda: serving.post(csv([(2, "keyed")]), key).status != 409, "the key is answered")
+    answer = serving.post(csv([(2, "keyed")]), key)
     assert answer.status == 200 and answer.json["read"] == 1
     serving.stop()
     assert serving.rows() == [(1, "later"), (2, "keyed")]
     assert serving.uploads_left() == []
 
 
-def in_threads_later(answers, serving):
-    import threading
-
-    def send():
-        try:
-            answers.append(serving.post(csv([(2, "keyed")]), {"Idempotency-Key": "k"}))
-        except OSError as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    return thread
-
-
 def test_stopping_answers_what_is_under_way(serving):
     serving.start()
-    answers = []
-    import threading
-
     body = csv([(number, "x") for number in range(20_000)])
     pieces = (body[at:at + 20_000] for at in range(0, len(body), 20_000))
 
@@ -158,28 +133,22 @@ def test_stopping_answers_what_is_under_way(serving):
             time.sleep(0.1)
             yield piece
 
-    thread = threading.Thread(
-        target=lambda: answers.append(serving.post(slowly(), {"Transfer-Encoding": "chunked"}, chunked=True)))
-    thread.start()
+    answer = in_background(lambda: serving.post(slowly(), {"Transfer-Encoding": "chunked"}, chunked=True))
     serving.until(lambda: serving.uploads_left() != [], "it arrives")
     serving.stop()
-    thread.join()
-    assert answers[0].status == 200 and answers[0].json["read"] == 20_000
+    assert answer.result().status == 200 and answer.result().json["read"] == 20_000
     assert len(serving.rows()) == 20_000
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_kills_at_any_time_lose_and_double_nothing(serving, seed):
     """Every upload that was answered 200 or 202, or that came again with its key until it was, is there once."""
-    import random
-    import threading
-
     chance = random.Random(seed)
     sent, wanted = iter(range(1, 10_000)), set()
     lock = threading.Lock()
     ended = threading.Event()
 
-    def client(number):
+    def client():
         while not ended.is_set():
             with lock:
                 row = next(sent)
@@ -188,7 +157,7 @@ def test_kills_at_any_time_lose_and_double_nothing(serving, seed):
             while not ended.is_set():
                 try:
                     answer = serving.post(csv([(row, "x")]), headers, timeout=10)
-                except (OSError, http_error):
+                except (OSError, http.client.HTTPException):
                     answer = None
                 if answer is not None and answer.status in (200, 202):
                     with lock:
@@ -198,20 +167,16 @@ def test_kills_at_any_time_lose_and_double_nothing(serving, seed):
                     break  # whether it is there nobody knows
                 time.sleep(0.02)
 
-    import http.client
-    http_error = http.client.HTTPException
     serving.start()
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
+    clients = [in_background(client) for _ in range(4)]
     for _ in range(3):
         time.sleep(chance.uniform(0.05, 0.6))
         serving.kill()
         serving.start()
     time.sleep(0.3)
     ended.set()
-    for thread in threads:
-        thread.join()
+    for one in clients:
+        one.result()
     time.sleep(0.2)
     serving.stop()
     rows = [row[0] for row in serving.rows()]

@@ -5,46 +5,21 @@
 
 #include <vector>
 
+#include "connectors/http/testing.h"
+
 namespace trommel {
 namespace {
 
-/// Writes down what a form holds.
-class Notes final : public FormEvents {
- public:
-  Result<> begin_part(const FormPart& part) override {
-    text += "[" + part.name + "|" + part.filename.value_or("-") + "|" + part.content_type + "]";
-    return {};
+FormOutcome read(const std::string& form, const std::string& boundary, const std::vector<size_t>& cuts) {
+  std::vector<std::string_view> pieces;
+  std::string_view rest = form;
+  for (const size_t cut : cuts) {
+    const size_t at = form.size() - rest.size(), size = std::min(std::max(cut, at), form.size()) - at;
+    pieces.push_back(rest.substr(0, size));
+    rest.remove_prefix(size);
   }
-  Result<> part_data(std::string_view bytes) override {
-    if (!refuse.empty() && bytes.find(refuse) != std::string_view::npos) return data_error("test", "refused");
-    text += bytes;
-    return {};
-  }
-  Result<> end_part() override {
-    text += "[end]";
-    return {};
-  }
-  std::string text, refuse;
-};
-
-struct Outcome {
-  std::string text, error;
-  bool operator==(const Outcome&) const = default;
-};
-
-Outcome read(const std::string& form, const std::string& boundary, const std::vector<size_t>& cuts) {
-  Notes notes;
-  FormReader reader(boundary, notes);
-  size_t at = 0;
-  for (size_t cut : cuts) {
-    cut = std::min(std::max(cut, at), form.size());
-    if (auto fed = reader.feed(std::string_view(form).substr(at, cut - at)); !fed)
-      return {notes.text, fed.error().what};
-    at = cut;
-  }
-  if (auto fed = reader.feed(std::string_view(form).substr(at)); !fed) return {notes.text, fed.error().what};
-  const auto end = reader.finish();
-  return {notes.text, end ? "" : end.error().what};
+  pieces.push_back(rest);
+  return read_form(pieces, boundary);
 }
 
 const char* const kForm =
@@ -53,7 +28,7 @@ const char* const kForm =
     "id,name\r\n1,x\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--b--\r\nepilogue";
 const char* const kHeld = "[one|-|]first\r\n-\r\n--[end][two|a;\"b.csv|text/csv]id,name\r\n1,x\r\n[end][empty|-|][end]";
 
-TEST(Multipart, ReadsAForm) { EXPECT_EQ(read(kForm, "b", {}), (Outcome{kHeld, ""})); }
+TEST(Multipart, ReadsAForm) { EXPECT_EQ(read(kForm, "b", {}), (FormOutcome{kHeld, ""})); }
 
 TEST(Multipart, ReadsItHoweverItIsCut) {
   const std::string form = kForm;
@@ -63,7 +38,7 @@ TEST(Multipart, ReadsItHoweverItIsCut) {
   }
   std::vector<size_t> all;
   for (size_t i = 1; i < form.size(); ++i) all.push_back(i);
-  EXPECT_EQ(read(form, "b", all), (Outcome{kHeld, ""}));
+  EXPECT_EQ(read(form, "b", all), (FormOutcome{kHeld, ""}));
 }
 
 TEST(Multipart, AFormThatIsCutOffIsBroken) {
@@ -89,7 +64,7 @@ TEST(Multipart, SaysWhatIsBroken) {
 }
 
 TEST(Multipart, AnErrorOfWhoTakesItEndsIt) {
-  Notes notes;
+  FormNotes notes;
   notes.refuse = "first";
   FormReader reader("b", notes);
   EXPECT_EQ(reader.feed(kForm).error().what, "refused");
@@ -128,7 +103,7 @@ TEST(Multipart, AnyDataComesBackHoweverItIsCut) {
     form += "--" + boundary + "--";
     auto cuts = *rc::gen::container<std::vector<size_t>>(rc::gen::inRange<size_t>(0, form.size() + 1));
     std::sort(cuts.begin(), cuts.end());
-    RC_ASSERT(read(form, boundary, cuts) == (Outcome{held, ""}));
+    RC_ASSERT(read(form, boundary, cuts) == (FormOutcome{held, ""}));
   });
   EXPECT_TRUE(holds);
 }
