@@ -1,9 +1,7 @@
 #include "connectors/clickhouse/sink.h"
 
-#include <algorithm>
-#include <set>
-
 #include "arrow/api.h"
+#include "component/table_refusals.h"
 #include "fmt/format.h"
 
 namespace trommel::clickhouse {
@@ -28,27 +26,14 @@ class ClickhouseSink final : public StoreSink {
 
   /// By what was known when the pipeline was bound: another thread commits meanwhile.
   Result<std::vector<Refusal>> refuses(const Batch& batch) override {
-    std::vector<Refusal> out;
-    std::set<int64_t> seen;
+    TableRefusals refused;
     for (const FilledColumn& column : bound_.columns) {
       if (column.input < 0) continue;
       const auto& values = batch.rows->column(column.input);
       ASSIGN(const auto written, as_written(values, column.type));
-      for (const int64_t row : written.refused) {
-        if (!seen.insert(row).second) continue;
-        const auto value = value_text(*values, row);
-        out.push_back({row, "cast", column.name, value,
-                       fmt::format("column `{}` of the table is {}: {}", column.name, column.type.text, value)});
-      }
-      if (column.takes_null || values->null_count() == 0) continue;
-      for (int64_t row = 0; row < values->length(); ++row) {
-        if (!values->IsNull(row) || !seen.insert(row).second) continue;
-        out.push_back({row, "required", column.name, "",
-                       fmt::format("column `{}` of the {} takes no NULL", column.name, column.key ? "key" : "table")});
-      }
+      refused.add({column.name, column.type.text, column.takes_null, column.key}, *values, written.refused);
     }
-    std::ranges::sort(out, {}, &Refusal::row);
-    return out;
+    return std::move(refused).take();
   }
 
   Result<int64_t> commit(Epoch epoch, Segment& segment) override {

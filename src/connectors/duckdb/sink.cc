@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <set>
 
 #include "arrow/api.h"
 #include "base/lasting_folder.h"
+#include "component/table_refusals.h"
 #include "connectors/duckdb/merge.h"
 #include "connectors/duckdb/views.h"
 #include "fmt/format.h"
@@ -27,28 +27,14 @@ class DuckdbSink : public StoreSink {
   Result<Epoch> last_committed() override { return located(read_last_committed()); }
 
   Result<std::vector<Refusal>> refuses(const Batch& batch) override {
-    std::vector<Refusal> out;
-    std::set<int64_t> seen;
+    TableRefusals refused;
     for (const auto& column : target_.columns) {
       if (column.input < 0) continue;
       const auto& values = batch.rows->column(column.input);
       ASSIGN(const auto cast, cast_column(values, column.type));
-      for (const int64_t row : cast.refused) {
-        if (!seen.insert(row).second) continue;
-        const auto value = value_text(*values, row);
-        out.push_back(
-            {row, "cast", column.name, value,
-             fmt::format("column `{}` of the table is {}: {}", column.name, duckdb_type(*column.type), value)});
-      }
-      if (column.nullable || values->null_count() == 0) continue;
-      for (int64_t row = 0; row < values->length(); ++row) {
-        if (!values->IsNull(row) || !seen.insert(row).second) continue;
-        out.push_back({row, "required", column.name, "",
-                       fmt::format("column `{}` of the {} takes no NULL", column.name, column.key ? "key" : "table")});
-      }
+      refused.add({column.name, duckdb_type(*column.type), column.nullable, column.key}, *values, cast.refused);
     }
-    std::ranges::sort(out, {}, &Refusal::row);
-    return out;
+    return std::move(refused).take();
   }
 
   Result<int64_t> commit(Epoch epoch, Segment& segment) override {
