@@ -57,8 +57,7 @@ class Sampler {
  private:
   Result<> read(size_t node) {
     Source& source = *plan_.nodes[node].source;
-    if (source.endless()) return {};  // it takes possession of what it gives out, and a plan changes nothing
-    ASSIGN(const auto splits, source.discover());
+    ASSIGN(const auto splits, source.peek());
     if (splits.empty()) return {};
     ASSIGN(const auto reader, source.open(std::make_shared<const Split>(splits.front()), 0));
     while (true) {

@@ -77,6 +77,11 @@ class StatusText {
       line("waiting", fmt::format("{} {}, the oldest since {}", count_text(run.inputs_waiting),
                                   run.inputs_waiting == 1 ? "input" : "inputs", at(run.oldest_waiting_us)));
     }
+    for (const Lag& one : run.lag) {
+      if (one.rows == 0) continue;
+      line("lag", fmt::format("{}: {}{}", one.what, rows_text(one.rows),
+                              one.since_us > 0 ? ", the oldest of " + at(one.since_us) : ""));
+    }
     for (const Retrying& one : run.retrying) {
       line("retrying",
            fmt::format("{}: {} {} since {}, next at {}: {}", one.what, count_text(one.attempts),

@@ -76,15 +76,16 @@ struct EncodedMessages {
   }
 };
 
-/// Rows to messages. One thread at a time.
+/// Rows to messages. One thread at a time encodes; another may ask for the prefix meanwhile.
 class MessageEncoder {
  public:
   virtual ~MessageEncoder() = default;
-  /// Appends one message a row, in their order. The same rows make the same bytes each time: an epoch may be sent
-  /// again.
-  virtual Result<> encode(const arrow::RecordBatch& rows, EncodedMessages& out) = 0;
-  /// Rows that cannot be a message (a symbol that an enum does not have), rising: asked before the epoch is sealed.
-  virtual Result<std::vector<Refusal>> refuses(const arrow::RecordBatch&) { return std::vector<Refusal>{}; }
+  /// Appends one message a row, in their order, and gives the rows that cannot be one (a symbol that an enum does not
+  /// have), rising: their messages are empty, and not to be sent.
+  virtual Result<std::vector<Refusal>> encode(const arrow::RecordBatch& rows, EncodedMessages& out) = 0;
+  /// What each message has to begin with when it is sent (the id that a registry has given its schema). The error is
+  /// the outside's: it is asked again.
+  virtual Result<std::string> prefix() { return std::string(); }
 };
 
 struct BoundMessageEncoder {

@@ -108,6 +108,9 @@ class GivenSegment : public Segment {
   size_t at_ = 0;
 };
 
+/// Rows as the engine spools them for the sink. An error where that makes other columns or counts than were promised.
+Result<std::vector<Batch>> spooled_for(StoreSink& sink, const std::vector<Batch>& batches);
+
 /// Messages of these bytes, side by side in one piece of memory, as a source hands them to a decoder.
 Result<DecodedMessages> decode_side_by_side(const MessageDecoder& decoder, const std::vector<std::string>& messages);
 

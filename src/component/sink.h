@@ -26,6 +26,12 @@ class Segment {
   virtual int64_t rows() const = 0;
 };
 
+/// What the spool keeps of a batch for a store.
+struct Spooled {
+  Rows rows;                      ///< one for each row that is not refused, in their order
+  std::vector<Refusal> refusals;  ///< rows that the store would refuse, rising
+};
+
 /// A system that takes an epoch in one step: a database, a topic. The engine spools; the sink pushes.
 class StoreSink {
  public:
@@ -35,6 +41,11 @@ class StoreSink {
   /// Rows that the store would refuse (types, NOT NULL, keys), asked before the epoch is sealed, while an earlier one
   /// may be under commit.
   virtual Result<std::vector<Refusal>> refuses(const Batch&) { return std::vector<Refusal>{}; }
+  /// A store may have rows spooled as what it sends of them, so that they are made into that once, and what cannot be
+  /// is known: the columns of what `spool` gives. Null: rows are spooled as they are, less those that `refuses` names.
+  virtual Schema spooled() const { return nullptr; }
+  /// In place of `refuses` where `spooled` is set. One thread at a time, while another may `commit` an earlier epoch.
+  virtual Result<Spooled> spool(const Batch&) { return internal_error("sink", "it has rows spooled as they are"); }
   /// Rows and the epoch's number in one transaction, where there is one. An epoch that is there already is left alone.
   /// Returns how many rows it put there, counted on its side. Two of one store's address never run at once.
   virtual Result<int64_t> commit(Epoch epoch, Segment& segment) = 0;

@@ -14,6 +14,8 @@
 
 namespace trommel {
 
+class StoreSink;  // component/sink.h
+
 namespace server {
 class Routes;
 }
@@ -30,6 +32,8 @@ class Decoder {
   /// The raw record that begins at `position` of the block, without its line end: what a reject keeps. By default up to
   /// the next line feed.
   virtual Bytes record_at(const Block& block, Position position) const;
+  /// What goes to the source's dead letters of a record that it refused, as columns of theirs; null: nothing does.
+  virtual Rows dead_letter(const Block& /*block*/, const RawRefusal& /*refusal*/) const { return nullptr; }
   /// What `Source::recall` needs to read a single record of this split again when the split is gone; null: it cannot.
   virtual std::shared_ptr<const std::string> facts() const { return nullptr; }
 };
@@ -101,12 +105,29 @@ struct Growth {
   bool types = false;    ///< types become wider
 };
 
+/// How far a source has still to go: a partition of a topic, and what of it is not in every sink yet.
+struct Lag {
+  std::string what;
+  int64_t rows = 0;
+  int64_t since_us = 0;  ///< when the oldest of them was written, since 1970; 0: unknown
+  bool operator==(const Lag&) const = default;
+};
+
+/// Where a source has the records sent that it could not read, in the epoch that rejects them.
+struct DeadLetters {
+  std::shared_ptr<StoreSink> store;  ///< takes what `Decoder::dead_letter` gives; its `spooled` says the columns
+  std::string target;                ///< for people: `topic bets-dead at kafka:9092`
+};
+
 class Source {
  public:
   virtual ~Source() = default;
   /// What is there now, in a stable order. An endless source is asked again and again, takes possession of what it
   /// gives out (claims a file by renaming it), and may give out again what was not delivered yet.
   virtual Result<std::vector<Split>> discover() = 0;
+  /// The same for a look (`plan`): nothing is claimed, and nothing written. An endless source shows nothing unless it
+  /// can do so.
+  virtual Result<std::vector<Split>> peek() { return endless() ? std::vector<Split>() : discover(); }
   virtual Result<std::unique_ptr<Reader>> open(std::shared_ptr<const Split> split, Position at) = 0;
   /// These are safe: commit offsets, delete or move files, answer requests, durably. May come twice.
   virtual Result<> durable(std::span<const Delivered> delivered) = 0;
@@ -140,6 +161,11 @@ class Source {
   virtual Growth growth() const { return {}; }
   /// What it noticed since it was asked last and people should know, a line each: a folder that went away.
   virtual std::vector<std::string> news() { return {}; }
+
+  /// As of the last `discover`, where it knows.
+  virtual std::vector<Lag> lag() const { return {}; }
+  /// Nothing where it has none.
+  virtual std::optional<DeadLetters> dead_letters() const { return std::nullopt; }
 
   /// The schema of all its rows, known from binding on.
   virtual Schema schema() const = 0;

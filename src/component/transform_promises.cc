@@ -93,6 +93,20 @@ int64_t GivenSegment::rows() const {
   return rows;
 }
 
+Result<std::vector<Batch>> spooled_for(StoreSink& sink, const std::vector<Batch>& batches) {
+  if (!sink.spooled()) return batches;
+  std::vector<Batch> out;
+  for (const Batch& batch : batches) {
+    ASSIGN(Spooled spooled, sink.spool(batch));
+    if (!spooled.rows->schema()->Equals(*sink.spooled(), false))
+      return internal_error("sink", "it has other columns spooled than it says");
+    if (spooled.rows->num_rows() + static_cast<int64_t>(spooled.refusals.size()) != batch.size())
+      return internal_error("sink", "rows are neither spooled nor refused");
+    out.push_back({std::move(spooled.rows), {}, nullptr});
+  }
+  return out;
+}
+
 Result<DecodedMessages> decode_side_by_side(const MessageDecoder& decoder, const std::vector<std::string>& messages) {
   std::string bytes;
   std::vector<int32_t> bounds = {0};
@@ -115,7 +129,9 @@ std::vector<std::string> broken_store_sink_promises(const std::function<std::sha
     if (!last || *last != epoch) broken.push_back(fmt::format("{}: last_committed is not {}", when, epoch));
   };
   const auto commit = [&](StoreSink& sink, Epoch epoch, int64_t held, const std::string& when) {
-    GivenSegment segment(batches);
+    auto spooled = spooled_for(sink, batches);
+    if (!spooled) return broken.push_back(when + ": " + spooled.error().text());
+    GivenSegment segment(std::move(*spooled));
     const auto written = sink.commit(epoch, segment);
     if (!written) {
       broken.push_back(when + ": " + written.error().text());
@@ -147,7 +163,9 @@ std::vector<std::string> broken_store_sink_promises(const StoreTrial& trial) {
                                  held.size(), wanted.size(), fmt::join(held, "; "), fmt::join(wanted, "; ")));
   };
   const auto commit = [&](StoreSink& sink, size_t epoch, const std::string& when) {
-    GivenSegment segment(trial.epochs[epoch - 1]);
+    auto spooled = spooled_for(sink, trial.epochs[epoch - 1]);
+    if (!spooled) return broken.push_back(when + ": " + spooled.error().text());
+    GivenSegment segment(std::move(*spooled));
     const auto written = sink.commit(epoch, segment);
     if (!written) {
       broken.push_back(when + ": " + written.error().text());

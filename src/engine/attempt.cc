@@ -35,6 +35,8 @@ class Machinery {
       std::move(prepared.segments.begin(), prepared.segments.end(), std::back_inserter(out.segments));
     }
     out.reject_files = rejects_->prepared().files;
+    auto& letters = rejects_->prepared().segments;
+    std::move(letters.begin(), letters.end(), std::back_inserter(out.segments));
     out.first_rejects = rejects_->first();
     out.rejects_by_source = rejects_->by_source();
     out.faulty = std::move(rejects_->faulty());

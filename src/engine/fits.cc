@@ -35,6 +35,7 @@ class Fits {
  private:
   void check(Epoch epoch, const SealedSegment& segment) {
     const PlanNode* sink = node(PlanNode::Kind::sink, segment.sink);
+    if (sink == nullptr) sink = node(PlanNode::Kind::source, segment.sink);  // its dead letters
     if (sink == nullptr || !sink->sink.store) {
       return problem(place_of(PlanNode::Kind::sink, segment.sink),
                      fmt::format("epoch {} waits to be written to `{}`, {}", epoch, segment.sink,
@@ -42,8 +43,10 @@ class Fits {
     }
     const auto columns = segment_schema(env_, segment.path);
     if (!columns) return;  // a damaged one is told when it is read
+    const Schema spooled = sink->sink.store->spooled();
+    const arrow::Schema& now = spooled ? *spooled : *sink->schema;
     for (const auto& field : (*columns)->fields()) {
-      if (sink->schema->GetFieldIndex(field->name()) >= 0) continue;
+      if (now.GetFieldIndex(field->name()) >= 0) continue;
       problem(place_of(PlanNode::Kind::sink, segment.sink),
               fmt::format("epoch {} waits to be written to `{}` with a column `{}`, which its rows no "
                           "longer have",

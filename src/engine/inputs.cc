@@ -33,9 +33,11 @@ void Inputs::bind(const Plan& plan) {
 Result<std::vector<std::string>> Inputs::look() {
   const int64_t now = env_.now_us();
   std::vector<std::string> news;
+  std::vector<Lag> lag;
   for (const std::string& name : order_) {
     Source& source = *bound_.at(name);
     ASSIGN(const auto found, source.discover());
+    for (Lag& one : source.lag()) lag.push_back(std::move(one));
     for (const std::string& line : source.news()) news.push_back(name + ": " + line);
     for (const Split& split : found) {
       auto own = std::make_shared<Split>(split);
@@ -47,6 +49,7 @@ Result<std::vector<std::string>> Inputs::look() {
       pending_.push_back({std::move(own), open == open_.end() ? 0 : open->second.at, now});
     }
   }
+  options_.status->lag(std::move(lag));
   options_.status->looked(static_cast<int64_t>(pending_.size()), pending_.empty() ? 0 : pending_.front().found_us);
   return news;
 }

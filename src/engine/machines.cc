@@ -1,5 +1,6 @@
 #include "engine/machines.h"
 
+#include <arrow/record_batch.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -349,12 +350,17 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
   }
   Result<> take_batch(const Batch& batch, Counts& counts, Parcel& refused) {
     counts.in += batch.size();
-    ASSIGN(const auto refusals, sink_.refuses(batch));
+    Spooled spooled;
+    if (sink_.spooled()) {
+      ASSIGN(spooled, sink_.spool(batch));
+    } else {
+      ASSIGN(spooled.refusals, sink_.refuses(batch));
+    }
     Batch kept = batch;
-    if (!refusals.empty()) {
+    if (!spooled.refusals.empty()) {
       RowSpeller speller(*batch.rows);
       std::vector<uint8_t> keep(static_cast<size_t>(batch.size()), 1);
-      for (const Refusal& refusal : refusals) {
+      for (const Refusal& refusal : spooled.refusals) {
         if (keep[static_cast<size_t>(refusal.row)] == 0) continue;
         keep[static_cast<size_t>(refusal.row)] = 0;
         ++counts.rejected;
@@ -362,8 +368,11 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
         ++attempt_.ledger.rows_rejected;
         refused.rejects.push_back(make_reject(attempt_.plan.pipeline, name(), batch, refusal, lines_, speller));
       }
-      ASSIGN(kept, filter(batch, keep));
+      if (!spooled.rows) {
+        ASSIGN(kept, filter(batch, keep));
+      }
     }
+    if (spooled.rows) kept = {std::move(spooled.rows), {}, batch.block};
     if (kept.size() == 0) return {};
     if (!writer_) TRY(open_segment_writer());
     splits_.took(kept);
@@ -371,7 +380,9 @@ class StoreSinkMachine final : public InboxMachine<SinkMachine> {
   }
   Result<> open_segment_writer() {
     const std::string path = fmt::format("{}/spool/{}-{:06}.arrow", attempt_.state_folder, name(), attempt_.epoch);
-    ASSIGN(writer_, SegmentWriter::open(attempt_.env, path, name(), attempt_.plan.nodes[node_].schema));
+    const Schema spooled = sink_.spooled();
+    ASSIGN(writer_,
+           SegmentWriter::open(attempt_.env, path, name(), spooled ? spooled : attempt_.plan.nodes[node_].schema));
     return {};
   }
   Result<> close() override {
@@ -417,8 +428,19 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
     for (Reject& reject : parcel.rejects) {
       note_input(reject);
       TRY(write(reject));
+      if (reject.letter) TRY(keep(reject));
     }
     return {};
+  }
+  /// The message that was refused, for the dead letters of its source: they are committed with the epoch.
+  Result<> keep(const Reject& reject) {
+    auto& letters = letters_[reject.source];
+    if (!letters) {
+      const std::string path =
+          fmt::format("{}/spool/{}-{:06}.arrow", attempt_.state_folder, reject.source, attempt_.epoch);
+      ASSIGN(letters, SegmentWriter::open(attempt_.env, path, reject.source, reject.letter->schema()));
+    }
+    return letters->append({reject.letter, {}, nullptr});
   }
   static Schema rows_of(const Plan& plan, const std::string& source) {
     const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
@@ -483,6 +505,10 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
       TRY(file_->close());
       file_.reset();
     }
+    for (auto& [source, letters] : letters_) {
+      ASSIGN(auto segment, letters->seal(attempt_.sync));
+      prepared_.segments.push_back(std::move(segment));
+    }
     ASSIGN(prepared_.files, files_.prepare());
     if (planted(Mistake::rejects_outside)) {
       for (const PreparedFile& file : std::exchange(prepared_.files, {})) {
@@ -501,6 +527,7 @@ class RejectLogMachine final : public InboxMachine<RejectMachine> {
   TemporaryFiles files_;
   RejectLines lines_;
   std::unique_ptr<OutputFile> file_;
+  std::map<std::string, std::unique_ptr<SegmentWriter>> letters_;  ///< by source
   int64_t rows_ = 0;
   std::vector<Reject> first_;
   std::vector<std::pair<std::string, int64_t>> by_source_;

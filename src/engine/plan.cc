@@ -163,6 +163,12 @@ class Planner {
       node.schema = node.source->schema();
       node.notes = node.source->notes();
       node.max_rejects = part.max_rejects;
+      if (const auto letters = node.source->dead_letters()) {
+        node.sink.store = letters->store;
+        node.sink.target = letters->target;
+        node.store = letters->target;
+        node.notes.push_back("what it cannot read goes to " + letters->target);
+      }
       add(std::move(node), {});
     }
     plan_.as_you_go = context_.as_you_go && !plan_.endless;

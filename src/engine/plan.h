@@ -25,7 +25,7 @@ struct PlanNode {
   bool endless = false;                 ///< its rows come for ever: of a source, or from one
   std::shared_ptr<Source> source;       ///< one of these three is set, by kind
   BoundTransform transform;
-  BoundSink sink;
+  BoundSink sink;                           ///< of a source: the store of its dead letters, if it has any
   std::string store;                        ///< of a sink: the address of its store
   std::optional<RejectBudget> max_rejects;  ///< of a source; else the pipeline's holds
 

@@ -51,7 +51,10 @@ size_t Parcel::memory() const {
   for (const auto& delivery : deliveries) {
     bytes += delivery.batch.memory() + (delivery.batch.block ? delivery.batch.block->memory() : 0);
   }
-  for (const auto& reject : rejects) bytes += sizeof(Reject) + reject.raw.size();
+  for (const auto& reject : rejects) {
+    bytes += sizeof(Reject) + reject.raw.size();
+    if (reject.letter) bytes += Batch{reject.letter, {}, nullptr}.memory();
+  }
   return bytes;
 }
 

@@ -196,6 +196,7 @@ Reject make_reject(const std::string& pipeline, const std::string& stage, const 
   Reject reject = record_of(pipeline, stage, refusal);
   name_place(reject, block, block.from + refusal.offset, lines);
   reject.facts = block.decoder ? block.decoder->facts() : nullptr;
+  reject.letter = block.decoder ? block.decoder->dead_letter(block, refusal) : nullptr;
   const Bytes bytes = block.view();
   const auto offset = std::min(static_cast<size_t>(refusal.offset), bytes.size());
   keep_raw(reject, bytes.subspan(offset, std::min(static_cast<size_t>(refusal.length), bytes.size() - offset)));

@@ -37,6 +37,7 @@ struct Reject {
   Epoch epoch = 0;
   int64_t rows = 1;       ///< how many it stands for: more than one where an input was refused as a whole
   std::string split_id;   ///< Split::id, while the run knows it; not kept
+  Rows letter;            ///< for the dead letters of its source; not kept
   bool published = true;  ///< false: of a run that was refused as a whole (budget); its rows were not taken
 
   /// `in/a.csv line 17`, `topic 3 offset 5`.

@@ -131,6 +131,7 @@ class Replay::StandIn final : public Replay::Rows {
  public:
   explicit StandIn(std::shared_ptr<Source> real) : real_(std::move(real)) { set_schema(real_->schema()); }
   bool endless() const override { return real_->endless(); }
+  std::optional<DeadLetters> dead_letters() const override { return real_->dead_letters(); }
   Result<> durable(std::span<const Delivered> delivered) override {
     std::vector<Delivered> own;
     for (const Delivered& one : delivered) {

@@ -48,6 +48,9 @@ Json to_json(const RunStatus& run) {
   Json out = {{"phase", run.phase}};
   for (const auto& [name, value] : kFigures) out[name] = run.*value;
   out["rows_per_second"] = static_cast<int64_t>(run.rows_per_second());
+  out["lag"] = Json::array();
+  for (const Lag& one : run.lag)
+    out["lag"].push_back({{"what", one.what}, {"rows", one.rows}, {"since_us", one.since_us}});
   out["retrying"] = Json::array();
   for (const Retrying& retrying : run.retrying) out["retrying"].push_back(to_json(retrying));
   out["outcome"] = run.outcome;
@@ -59,6 +62,8 @@ RunStatus run_of(const Json& in) {
   RunStatus run;
   run.phase = in.value("phase", "");
   for (const auto& [name, value] : kFigures) run.*value = in.value(name, int64_t{0});
+  for (const Json& one : in.value("lag", Json::array()))
+    run.lag.push_back({one.value("what", ""), one.value("rows", int64_t{0}), one.value("since_us", int64_t{0})});
   if (in.contains("retrying")) {
     for (const Json& one : in.at("retrying"))
       run.retrying.push_back({one.value("what", ""), one.value("since_us", int64_t{0}),
@@ -73,7 +78,11 @@ RunStatus run_of(const Json& in) {
 int64_t rows_written(const Checkpoint& checkpoint) {
   int64_t rows = 0;
   for (const PreparedFile& file : checkpoint.files) rows += file.sink == "rejects" ? 0 : file.rows;
-  for (const SealedSegment& segment : checkpoint.segments) rows += segment.rows;
+  const auto is_source = [&](const std::string& name) {
+    return std::ranges::any_of(checkpoint.taken, [&](const TakenInput& in) { return in.split.source == name; }) ||
+           std::ranges::any_of(checkpoint.open, [&](const OpenInput& in) { return in.split.source == name; });
+  };
+  for (const SealedSegment& segment : checkpoint.segments) rows += is_source(segment.sink) ? 0 : segment.rows;
   return rows;
 }
 
@@ -105,6 +114,13 @@ void StatusFile::reading(const Progress& progress) {
   status_.epoch_us = progress.elapsed_us;
   dirty_ = true;
   write(false);
+}
+
+void StatusFile::lag(std::vector<Lag> sources) {
+  if (!on_) return;
+  const std::lock_guard lock(mutex_);
+  dirty_ = dirty_ || sources != status_.lag;
+  status_.lag = std::move(sources);
 }
 
 void StatusFile::looked(int64_t inputs, int64_t oldest_us) {

@@ -32,6 +32,7 @@ struct RunStatus {
   int64_t reading_us = 0;                                                  ///< in epochs
   int64_t epoch_rows_read = 0, epoch_rows_rejected = 0, epoch_us = 0;      ///< of the epoch under way
   int64_t inputs_waiting = 0, oldest_waiting_us = 0;  ///< found and not yet taken; since when the oldest is known
+  std::vector<Lag> lag;                               ///< of the sources that know
   std::vector<Retrying> retrying;
   std::string outcome, message;  ///< once it has ended: as in the report, or `failed`
 
@@ -48,6 +49,8 @@ class StatusFile {
   void began(int64_t started_us);
   /// Reading, from somewhere in an epoch; other threads call it through RunOptions::progress.
   void reading(const Progress& progress);
+  /// Before `looked`.
+  void lag(std::vector<Lag> sources);
   /// After each look for inputs; also where what could not be written a moment ago is written.
   void looked(int64_t inputs, int64_t oldest_us);
   void published(const Checkpoint& checkpoint);

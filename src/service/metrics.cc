@@ -88,6 +88,18 @@ void add_runs(const std::vector<Group>& groups, int64_t now_us, MetricsText& out
            const bool waits = run.inputs_waiting > 0 && run.oldest_waiting_us > 0;
            return waits ? static_cast<double>(now_us - run.oldest_waiting_us) / 1e6 : 0;
          });
+  const auto lag = [&](std::string_view name, std::string_view help, const std::function<double(const Lag&)>& value) {
+    out.family(name, "gauge", help);
+    for (const auto& [labels, status] : groups) {
+      if (!status.run) continue;
+      for (const Lag& one : status.run->lag) out.value(name, with(labels, {{"partition", one.what}}), value(one));
+    }
+  };
+  lag("trommel_lag_rows", "Messages of a partition that are not in every sink yet.",
+      [](const Lag& one) { return static_cast<double>(one.rows); });
+  lag("trommel_lag_seconds", "How old the oldest of them is, where it was read already.", [now_us](const Lag& one) {
+    return one.rows > 0 && one.since_us > 0 ? static_cast<double>(now_us - one.since_us) / 1e6 : 0;
+  });
   family("trommel_retries", "gauge", "Sinks and sources that do not answer and are asked again.",
          [](const RunStatus& run) { return static_cast<double>(run.retrying.size()); });
 }

@@ -3,8 +3,13 @@ import collections
 import json
 import random
 import subprocess
+import time
+import urllib.request
 
 import duckdb
+from confluent_kafka import Producer
+from conftest import TROMMEL
+from kafka import free_port
 
 CONTRACT = "{ id: BIGINT NOT NULL, name: VARCHAR }"
 INTO = f"""name: into
@@ -208,3 +213,97 @@ def test_partitions_by_column_and_without_transactions(job, topics):
     # A partition that is not there refuses the epoch; its rows are kept.
     drop(job, "b.csv", [(9, "nowhere")])
     assert "the rows are kept" in job.once(code=1)
+
+
+def test_what_cannot_be_read_goes_to_a_dead_letter_topic_once(job, topics, kafka):
+    topics.make("letters", partitions=2)
+    topics.make("letters-dead", partitions=1)
+    job.pipeline((FROM % "letters").replace("value: json", "value: json, dead_letter_topic: letters-dead"))
+    wrong = {"a": b"{", "b": None, "c": b'{"id": "x"}', None: b"\xff\x00"}
+    producer = Producer(topics.quiet)
+    for key, value in wrong.items():
+        producer.produce("letters", value, key=key, headers=[("trace", b"\x01\x00"), ("none", None)] if key == "a" else None)
+    assert producer.flush(30) == 0
+    topics.send("letters", [message(row) for row in rows(0, 100)])
+    job.once()
+    assert table(job) == collections.Counter(rows(0, 100))
+
+    def letters():
+        return topics.read("letters-dead")
+    came = {(m.topic(), m.partition(), m.offset()): m for m in topics.read("letters")}
+    assert {letter.key() and letter.key().decode(): letter.value() for letter in letters()} == wrong
+    logged = {(reject["split"], reject["position"]): reject for reject in rejects(job)}
+    for letter in letters():
+        headers = dict(letter.headers())
+        place = headers["trommel.topic"].decode(), int(headers["trommel.partition"]), int(headers["trommel.offset"])
+        first = came[place]
+        assert (first.key(), first.value()) == (letter.key(), letter.value())
+        assert letter.headers()[:len(first.headers() or [])] == (first.headers() or [])
+        reject = logged[f"{place[0]}/{place[1]}", place[2]]
+        assert headers["trommel.reason"].decode() == reject["reason"] and headers["trommel.code"].decode() == reject["code"]
+        assert headers["trommel.pipeline"] == b"from" and headers["trommel.source"] == b"rows"
+    # Killed again and again: each once, beside its reject.
+    random.seed(7)
+    job.pipeline((FROM % "letters").replace("value: json", "value: json, dead_letter_topic: letters-dead").replace("max_rejects: 100", "max_rejects: 2000"))
+    topics.send("letters", [f"wrong {i}" if i % 3 == 0 else message((100 + i, "n")) for i in range(3000)])
+    for _ in range(6):
+        job.start()
+        time.sleep(random.uniform(0.1, 1.5))
+        job.kill()
+    job.once()
+    assert sum(table(job).values()) == 2100
+    assert collections.Counter(m.value() for m in letters() if m.value() and m.value().startswith(b"wrong")) == collections.Counter(f"wrong {i}".encode() for i in range(0, 3000, 3))
+    assert len(rejects(job)) == 1004
+    # A replay that is refused again is no second letter.
+    before = len(letters())
+    subprocess.run([TROMMEL, "rejects", "replay", "p.yaml"], cwd=job.folder, env=job.environment(), capture_output=True, timeout=120)
+    assert len(letters()) == before
+
+
+def test_a_run_that_is_refused_sends_no_letter(job, topics):
+    topics.make("strict", partitions=1)
+    topics.make("strict-dead", partitions=1)
+    topics.send("strict", ["{"] * 5 + [message(row) for row in rows(0, 10)])
+    job.pipeline((FROM % "strict").replace("value: json", "value: json, dead_letter_topic: strict-dead").replace("max_rejects: 100", "max_rejects: 4"))
+    job.once(code=1)
+    assert topics.read("strict-dead", committed=False) == []
+
+
+def test_a_message_that_no_broker_would_take_costs_one_row(job, topics):
+    topics.make("large", partitions=1)
+    job.pipeline((INTO % "large").replace("name: into", "name: into\nmax_rejects: 1"))
+    drop(job, "a.csv", rows(0, 10) + [(10, "x" * 1_100_000)] + rows(11, 10))
+    job.once()
+    assert counted(topics.read("large")) == collections.Counter(rows(0, 10) + rows(11, 10))
+    (log,) = (job.folder / ".trommel/into/rejects").glob("epoch-*.jsonl")
+    (reject,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert reject["code"] == "too_large" and reject["stage"] == "topic"
+
+
+def test_lag_is_shown(job, topics):
+    topics.make("lag", partitions=2)
+    text = (FROM % "lag").replace("t.duckdb", "${STORE}/t.duckdb") + 'server: { listen: "127.0.0.1:%d" }\n' % free_port()
+    port = int(text.rsplit(":", 1)[1].split('"')[0])
+    job.pipeline(text)
+    job.variables["STORE"] = "."
+
+    def metric(name):
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+        return {line.split('partition="')[1].split('"')[0]: float(line.split()[-1]) for line in page.splitlines() if line.startswith(name + "{")}
+
+    def status():
+        return subprocess.run([TROMMEL, "status", "p.yaml"], cwd=job.folder, env=job.environment(), capture_output=True, text=True, check=True).stdout
+    topics.send("lag", [message(row) for row in rows(0, 50)], partition=0)
+    job.start()
+    job.until(lambda: len(table(job)) == 50, "what is there is read")
+    job.until(lambda: metric("trommel_lag_rows") == {"lag/0": 0, "lag/1": 0}, "nothing is behind")
+    # The table's file is held by somebody else: its rows wait, and so do the messages.
+    with duckdb.connect(str(job.folder / "t.duckdb")):
+        topics.send("lag", [message(row) for row in rows(50, 20)], partition=1)
+        job.until(lambda: metric("trommel_lag_rows") == {"lag/0": 0, "lag/1": 20}, "messages are behind")
+        job.until(lambda: metric("trommel_lag_seconds")["lag/1"] > 0.5, "their age is known")
+        assert metric("trommel_lag_seconds")["lag/0"] == 0
+        job.until(lambda: "lag/1: 20 rows, the oldest of " in status(), "status says so")
+    job.until(lambda: metric("trommel_lag_rows") == {"lag/0": 0, "lag/1": 0}, "nothing is behind any more")
+    job.end()
+    assert table(job) == collections.Counter(rows(0, 70))

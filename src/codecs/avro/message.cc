@@ -340,26 +340,21 @@ class RecordEncoder final : public MessageEncoder {
         subject_(std::move(subject)),
         registry_(std::move(registry)) {}
 
-  Result<> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+  Result<std::vector<Refusal>> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+    ASSIGN(auto refused, encoder_.encode(rows, {}, out.bytes, out.ends));
+    std::vector<Refusal> refusals;
+    for (RowRefusal& refusal : refused)
+      refusals.push_back(
+          {refusal.row, "avro", std::move(refusal.column), std::move(refusal.value), std::move(refusal.reason)});
+    return refusals;
+  }
+
+  Result<std::string> prefix() override {
     if (registry_ && prefix_.empty()) {
       ASSIGN(const int32_t id, registry_->id_of(subject_, json_));
       prefix_ = wire_prefix(id);
     }
-    ASSIGN(const auto refused, encoder_.encode(rows, prefix_, out.bytes, out.ends));
-    if (refused.empty()) return {};
-    return data_error(subject_,
-                      fmt::format("a row cannot be written as Avro: {}: {}", refused[0].column, refused[0].reason));
-  }
-
-  Result<std::vector<Refusal>> refuses(const arrow::RecordBatch& rows) override {
-    std::string bytes;
-    std::vector<size_t> ends;
-    ASSIGN(auto refused, encoder_.encode(rows, {}, bytes, ends));
-    std::vector<Refusal> out;
-    for (RowRefusal& refusal : refused)
-      out.push_back(
-          {refusal.row, "avro", std::move(refusal.column), std::move(refusal.value), std::move(refusal.reason)});
-    return out;
+    return prefix_;
   }
 
  private:

@@ -168,13 +168,13 @@ Result<DecodePlan> plan_of(const MessageConfig& config, const Contract& contract
 class RecordEncoder final : public MessageEncoder {
  public:
   explicit RecordEncoder(char delimiter) : records_(delimiter) {}
-  Result<> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+  Result<std::vector<Refusal>> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
     TRY(records_.begin(rows));
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
       records_.append(row, out.bytes);
       out.ends.push_back(out.bytes.size());
     }
-    return {};
+    return std::vector<Refusal>{};
   }
 
  private:

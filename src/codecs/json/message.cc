@@ -75,13 +75,13 @@ Result<DecodePlan> plan_of(const Contract& contract) {
 class ObjectEncoder final : public MessageEncoder {
  public:
   explicit ObjectEncoder(const arrow::Schema& schema) : objects_(schema) {}
-  Result<> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+  Result<std::vector<Refusal>> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
     TRY(objects_.begin(rows));
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
       objects_.append(row, out.bytes);
       out.ends.push_back(out.bytes.size());
     }
-    return {};
+    return std::vector<Refusal>{};
   }
 
  private:

@@ -63,22 +63,17 @@ class RawDecoder final : public MessageDecoder {
 class RawEncoder final : public MessageEncoder {
  public:
   explicit RawEncoder(int column) : column_(column) {}
-  Result<> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+  Result<std::vector<Refusal>> encode(const arrow::RecordBatch& rows, EncodedMessages& out) override {
+    std::vector<Refusal> refused;
     const auto& values = static_cast<const arrow::BinaryArray&>(*rows.column(column_));
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
-      out.bytes += values.GetView(row);
+      if (values.IsNull(row))
+        refused.push_back({row, "required", rows.schema()->field(column_)->name(), {}, "NULL is no message"});
+      else
+        out.bytes += values.GetView(row);
       out.ends.push_back(out.bytes.size());
     }
-    return {};
-  }
-  Result<std::vector<Refusal>> refuses(const arrow::RecordBatch& rows) override {
-    std::vector<Refusal> out;
-    const arrow::Array& values = *rows.column(column_);
-    for (int64_t row = 0; values.null_count() > 0 && row < rows.num_rows(); ++row) {
-      if (values.IsNull(row))
-        out.push_back({row, "required", rows.schema()->field(column_)->name(), {}, "NULL is no message"});
-    }
-    return out;
+    return refused;
   }
 
  private:

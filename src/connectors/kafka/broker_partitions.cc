@@ -23,6 +23,7 @@ constexpr int64_t stalled_us = 15'000'000;  // without a message that must be th
 constexpr int64_t look_us = 50'000;         // between two looks for new messages
 constexpr int64_t metadata_us = 3'000'000;  // between two looks for new partitions
 constexpr int64_t give_up_us = 60'000'000;  // no broker was ever reached
+constexpr int64_t wake_us = 20'000;         // between two calls to fetch more
 constexpr size_t at_once = 4096;            // messages
 
 /// One partition: what librdkafka fetches for it in advance.
@@ -40,10 +41,33 @@ struct Flow {
   }
 };
 
+Envelope envelope_of(const rd_kafka_message_t& message) {
+  Envelope out;
+  if (message.key != nullptr) out.key.emplace(static_cast<const char*>(message.key), message.key_len);
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    Envelope::Header& header = out.headers.emplace_back(Envelope::Header{name, std::nullopt});
+    if (value != nullptr) header.value.emplace(static_cast<const char*>(value), size);
+  }
+  return out;
+}
+
 class BrokerStream final : public MessageStream {
  public:
-  BrokerStream(Env& env, const Client& client, Flow& flow, std::string name, int64_t from, int64_t to)
-      : env_(env), client_(client), flow_(flow), name_(std::move(name)), at_(from), to_(to) {}
+  BrokerStream(Env& env, const Client& client, Flow& flow, Partition partition, int64_t from, int64_t to,
+               bool keeps_envelopes)
+      : env_(env),
+        client_(client),
+        flow_(flow),
+        partition_(std::move(partition)),
+        name_(partition_.name()),
+        at_(from),
+        to_(to),
+        keeps_envelopes_(keeps_envelopes) {}
 
   Result<Fetched> fetch(int64_t bytes) override {
     if (!flow_.started || flow_.next != at_) TRY(start());
@@ -79,7 +103,11 @@ class BrokerStream final : public MessageStream {
     std::array<rd_kafka_message_t*, at_once> raw{};
     // A few at a time: what goes beyond the stretch can be held back one message only.
     const auto wanted = static_cast<size_t>(std::clamp<int64_t>(to_ - at_, 1, static_cast<int64_t>(at_once)));
-    const auto got = rd_kafka_consume_batch(flow_.topic.get(), flow_.number, wait_ms, raw.data(), wanted);
+    auto got = rd_kafka_consume_batch(flow_.topic.get(), flow_.number, 0, raw.data(), wanted);
+    if (got == 0) {
+      wake();
+      got = rd_kafka_consume_batch(flow_.topic.get(), flow_.number, wait_ms, raw.data(), 1);
+    }
     if (got < 0) return client_.error("reading " + name_, rd_kafka_last_error());
     Result<> outcome;
     bool beyond = false;
@@ -95,6 +123,16 @@ class BrokerStream final : public MessageStream {
     }
     if (!outcome) return tl::unexpected(std::move(outcome).error());
     return got > 0 && at_ < to_;
+  }
+
+  /// Once it has fetched as much as it may, librdkafka looks only after a second whether there is room again, unless
+  /// there is something else to do for that broker: so it is asked for something.
+  void wake() {
+    const int64_t now = env_.steady_us();
+    if (now - woken_us_ < wake_us) return;
+    int64_t first = 0, end = 0;
+    rd_kafka_query_watermark_offsets(client_.get(), partition_.topic.c_str(), partition_.number, &first, &end, wait_ms);
+    woken_us_ = env_.steady_us();
   }
 
   Result<> take(Message message, arrow::BufferBuilder& values, Fetched& out) {
@@ -113,6 +151,12 @@ class BrokerStream final : public MessageStream {
       return {};
     }
     at_ = message->offset + 1;
+    if (out.first_ms == 0) {
+      rd_kafka_timestamp_type_t kind;
+      out.first_ms = std::max<int64_t>(rd_kafka_message_timestamp(message.get(), &kind), 0);
+    }
+    if (keeps_envelopes_)
+      (message->payload == nullptr ? out.around_empty : out.around).push_back(envelope_of(*message));
     if (message->payload == nullptr) {
       out.empty.push_back(message->offset);
       return {};
@@ -135,9 +179,12 @@ class BrokerStream final : public MessageStream {
   Env& env_;
   const Client& client_;
   Flow& flow_;
+  const Partition partition_;
   const std::string name_;
   int64_t at_;
   const int64_t to_;
+  const bool keeps_envelopes_;
+  int64_t woken_us_ = 0;
   int64_t since_us_ = 0;  ///< of the last message
 };
 
@@ -190,7 +237,8 @@ class BrokerPartitions final : public Partitions {
       flow->number = partition.number;
       if (!flow->topic) return fetcher_->error("reading " + partition.name(), rd_kafka_last_error());
     }
-    return std::make_unique<BrokerStream>(env_, *fetcher_, *flow, partition.name(), from, to);
+    return std::make_unique<BrokerStream>(env_, *fetcher_, *flow, partition, from, to,
+                                          config_.dead_letter_topic.has_value());
   }
 
   /// For those who watch the group: nothing rests on it, so nobody waits for it.
@@ -217,7 +265,9 @@ class BrokerPartitions final : public Partitions {
     if (fetcher_) return {};
     const auto share = memory_ / 4 / (2 * static_cast<int64_t>(std::max<size_t>(partitions_.size(), 1)));
     const auto kilobytes = std::clamp<int64_t>(share / 1024, 64, 16 << 10);
-    ASSIGN(fetcher_, make({{"queued.max.messages.kbytes", fmt::to_string(kilobytes)}, {"fetch.wait.max.ms", "50"}}));
+    ASSIGN(fetcher_, make({{"queued.max.messages.kbytes", fmt::to_string(kilobytes)},
+                           {"queued.min.messages", "1000000"},  // the bytes say how much
+                           {"fetch.wait.max.ms", "50"}}));
     return {};
   }
 

@@ -18,8 +18,9 @@ std::shared_ptr<const std::string> facts_of(const std::string& format) {
 /// One message, of a block that holds nothing else.
 class SingleDecoder final : public Decoder {
  public:
-  SingleDecoder(std::shared_ptr<const MessageDecoder> decoder, std::shared_ptr<const std::string> facts)
-      : decoder_(std::move(decoder)), facts_(std::move(facts)) {}
+  SingleDecoder(std::shared_ptr<const MessageDecoder> decoder, std::shared_ptr<const std::string> facts,
+                Rows letter = nullptr)
+      : decoder_(std::move(decoder)), facts_(std::move(facts)), letter_(std::move(letter)) {}
 
   Result<int64_t> decode(const Block& block, Outlet& outlet) const override {
     const Bytes bytes = block.view();
@@ -42,18 +43,22 @@ class SingleDecoder final : public Decoder {
   }
   Bytes record_at(const Block& block, Position) const override { return block.view(); }
   std::shared_ptr<const std::string> facts() const override { return facts_; }
+  Rows dead_letter(const Block&, const RawRefusal&) const override { return letter_; }
 
  private:
   std::shared_ptr<const MessageDecoder> decoder_;
   std::shared_ptr<const std::string> facts_;
+  Rows letter_;  ///< of a message that was refused
 };
 
 /// All messages of one block: it knows where each lies, and decodes no other block.
 class BlockDecoder final : public Decoder {
  public:
-  BlockDecoder(std::shared_ptr<const MessageDecoder> decoder, const std::string& format, Fetched messages)
-      : decoder_(std::move(decoder)),
-        single_(std::make_shared<const SingleDecoder>(decoder_, facts_of(format))),
+  BlockDecoder(const MessageReading& reading, Partition partition, Fetched messages)
+      : decoder_(reading.decoder),
+        facts_(facts_of(reading.format)),
+        letters_(reading.dead_letters),
+        partition_(std::move(partition)),
         messages_(std::move(messages)) {}
 
   Result<int64_t> decode(const Block& block, Outlet& outlet) const override {
@@ -62,11 +67,16 @@ class BlockDecoder final : public Decoder {
     TROMMEL_CHECK(decoded.rows->num_rows() + static_cast<int64_t>(decoded.refusals.size()) == count,
                   fmt::format("{} messages became {} rows and {} refusals", count, decoded.rows->num_rows(),
                               decoded.refusals.size()));
-    for (const int64_t offset : messages_.empty)
-      refuse(block, offset, {0, 0}, {0, "empty", {}, {}, "the message has no value"}, outlet);
+    for (size_t i = 0; i < messages_.empty.size(); ++i) {
+      const Refusal refusal{0, "empty", {}, {}, "the message has no value"};
+      const int64_t offset = messages_.empty[i];
+      refuse(block, offset, {0, 0}, refusal, letter(offset, messages_.around_empty, i, std::nullopt, refusal), outlet);
+    }
     for (const Refusal& refusal : decoded.refusals) {
       const auto i = static_cast<size_t>(refusal.row);
-      refuse(block, messages_.offsets[i], {messages_.bounds[i], messages_.bounds[i + 1]}, refusal, outlet);
+      const auto value = as_text(Messages{block.view(), messages_.bounds}.at(i));
+      refuse(block, messages_.offsets[i], {messages_.bounds[i], messages_.bounds[i + 1]}, refusal,
+             letter(messages_.offsets[i], messages_.around, i, value, refusal), outlet);
     }
     if (decoded.rows->num_rows() > 0)
       outlet.emit({decoded.rows, positions(decoded.refusals), std::make_shared<const Block>(block)});
@@ -85,10 +95,16 @@ class BlockDecoder final : public Decoder {
     int32_t begin, end;
   };
 
+  Rows letter(int64_t offset, const std::vector<Envelope>& around, size_t i, std::optional<std::string_view> value,
+              const Refusal& refusal) const {
+    return letters_ ? letters_->make(partition_, offset, around[i], value, refusal) : nullptr;
+  }
+
   /// A block of the message alone: the offset is its place, which no count of bytes would be.
-  void refuse(const Block& block, int64_t offset, Range range, const Refusal& refusal, Outlet& outlet) const {
+  void refuse(const Block& block, int64_t offset, Range range, const Refusal& refusal, Rows letter,
+              Outlet& outlet) const {
     Block own = block;
-    own.decoder = single_;
+    own.decoder = std::make_shared<const SingleDecoder>(decoder_, facts_, std::move(letter));
     own.from = offset;
     own.to = offset + 1;
     own.bytes = arrow::SliceBuffer(block.bytes, range.begin, range.end - range.begin);
@@ -111,14 +127,16 @@ class BlockDecoder final : public Decoder {
   }
 
   std::shared_ptr<const MessageDecoder> decoder_;
-  std::shared_ptr<const SingleDecoder> single_;
+  std::shared_ptr<const std::string> facts_;
+  std::shared_ptr<const DeadLetterMaker> letters_;
+  Partition partition_;
   Fetched messages_;
 };
 
 }  // namespace
 
-Block block_of(std::shared_ptr<const Split> split, std::shared_ptr<const MessageDecoder> decoder,
-               const std::string& format, Fetched messages) {
+Block block_of(std::shared_ptr<const Split> split, const MessageReading& reading, const Partition& partition,
+               Fetched messages) {
   Block block;
   block.split = std::move(split);
   block.bytes = messages.values;
@@ -127,7 +145,7 @@ Block block_of(std::shared_ptr<const Split> split, std::shared_ptr<const Message
     return offsets.empty() ? otherwise : offsets.front();
   };
   block.from = std::min(first(messages.offsets, messages.next), first(messages.empty, messages.next));
-  block.decoder = std::make_shared<const BlockDecoder>(std::move(decoder), format, std::move(messages));
+  block.decoder = std::make_shared<const BlockDecoder>(reading, partition, std::move(messages));
   return block;
 }
 

@@ -12,10 +12,26 @@
 namespace trommel::kafka {
 namespace {
 
+Envelope envelope_of(const arrow::RecordBatch& messages, int64_t row) {
+  Envelope out;
+  const auto& keys = static_cast<const arrow::BinaryArray&>(*messages.column(0));
+  const auto& headers = static_cast<const arrow::MapArray&>(*messages.column(2));
+  if (!keys.IsNull(row)) out.key.emplace(keys.GetView(row));
+  if (headers.IsNull(row)) return out;
+  const auto& names = static_cast<const arrow::StringArray&>(*headers.keys());
+  const auto& values = static_cast<const arrow::BinaryArray&>(*headers.items());
+  for (int64_t i = headers.value_offset(row); i < headers.value_offset(row + 1); ++i) {
+    Envelope::Header& header = out.headers.emplace_back(Envelope::Header{names.GetString(i), std::nullopt});
+    if (!values.IsNull(i)) header.value.emplace(values.GetView(i));
+  }
+  return out;
+}
+
 /// Reads file after file, all of each: a batch at a time.
 class FileStream final : public MessageStream {
  public:
-  FileStream(EmbeddedTopic topic, int64_t from, int64_t to) : topic_(std::move(topic)), at_(from), to_(to) {}
+  FileStream(EmbeddedTopic topic, int64_t from, int64_t to, bool keeps_envelopes)
+      : topic_(std::move(topic)), at_(from), to_(to), keeps_envelopes_(keeps_envelopes) {}
 
   Result<Fetched> fetch(int64_t bytes) override {
     Fetched out;
@@ -74,7 +90,11 @@ class FileStream final : public MessageStream {
 
   Result<> take_rows(arrow::BufferBuilder& values, int64_t bytes, Fetched& out) {
     const auto& column = static_cast<const arrow::BinaryArray&>(*rows_->column(1));
+    const auto& times = static_cast<const arrow::TimestampArray&>(*rows_->column(3));
+    if (out.first_ms == 0 && place_ < rows_->num_rows()) out.first_ms = times.Value(place_);
     for (; place_ < rows_->num_rows() && at_ < to_ && values.length() < bytes; ++place_, ++at_) {
+      if (keeps_envelopes_)
+        (column.IsNull(place_) ? out.around_empty : out.around).push_back(envelope_of(*rows_, place_));
       if (column.IsNull(place_)) {
         out.empty.push_back(at_);
         continue;
@@ -90,6 +110,7 @@ class FileStream final : public MessageStream {
 
   EmbeddedTopic topic_;
   int64_t at_, to_;
+  const bool keeps_envelopes_;
   std::unique_ptr<Segment> segment_;
   Rows rows_;
   int64_t batch_end_ = 0;  ///< the offset behind the batch at hand
@@ -140,7 +161,7 @@ class EmbeddedPartitions final : public Partitions {
   }
 
   Result<std::unique_ptr<MessageStream>> open(const Partition& partition, int64_t from, int64_t to) override {
-    return std::make_unique<FileStream>(topic_of(partition.topic), from, to);
+    return std::make_unique<FileStream>(topic_of(partition.topic), from, to, config_.dead_letter_topic.has_value());
   }
 
   Result<> taken(std::span<const Taken> taken) override {

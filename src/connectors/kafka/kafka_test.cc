@@ -86,8 +86,9 @@ class EmbeddedTopics : public testing::Test {
     return made->store;
   }
   void send(Epoch epoch, std::vector<Batch> batches) {
-    GivenSegment segment(std::move(batches));
-    const auto sent = sink()->commit(epoch, segment);
+    const auto out = sink();
+    GivenSegment segment(*spooled_for(*out, batches));
+    const auto sent = out->commit(epoch, segment);
     ASSERT_TRUE(sent) << sent.error().text();
   }
   kafka::EmbeddedTopic topic(kafka::Retention retention = {}) {
@@ -152,8 +153,9 @@ TEST_F(EmbeddedTopics, AMessageThatCannotBeReadIsARejectAtItsOffset) {
   arrow::StringBuilder text;
   ASSERT_TRUE(id.AppendValues({1, 2, 3}).ok());
   ASSERT_TRUE(text.AppendValues({R"({"id":1})", R"({"id":1)", R"({"id":3})"}).ok());
-  GivenSegment segment(std::vector<Batch>{
-      {arrow::RecordBatch::Make(bets(0, 1).rows->schema(), 3, {*id.Finish(), *text.Finish()}), {}, nullptr}});
+  const Batch batch = {
+      arrow::RecordBatch::Make(bets(0, 1).rows->schema(), 3, {*id.Finish(), *text.Finish()}), {}, nullptr};
+  GivenSegment segment(*spooled_for(*raw->store, {batch}));
   ASSERT_TRUE(raw->store->commit(1, segment));
   KeepingOutlet outlet;
   const auto made = source();
@@ -184,11 +186,11 @@ TEST_F(EmbeddedTopics, ARunGoesOnWhereTheLastOneWasDelivered) {
 
 TEST_F(EmbeddedTopics, WhatEveryReaderHasTakenGoesAndTheRestIsWaitedFor) {
   const auto small = topic({0, 1});
-  GivenSegment segment({bets(0, 10)});
   send(1, {bets(0, 10)});
   const auto reader = *source();
   const std::vector<Split> splits = *reader->discover();
   const auto cramped = sink("out", "{ topic: bets, value: json, retention: { max_size: 1 } }");
+  GivenSegment segment(*spooled_for(*cramped, {bets(0, 10)}));
   const auto refused = cramped->commit(2, segment);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().retry);
@@ -225,12 +227,113 @@ TEST_F(EmbeddedTopics, AFileThatIsMissingIsToldAndNotPassedOver) {
   EXPECT_THAT(read.error().text(), HasSubstr("from offset 10 on are gone"));
 }
 
+TEST_F(EmbeddedTopics, ALookTakesNothingAndLagIsKnown) {
+  send(1, {bets(0, 10)});
+  const auto looking = *source();
+  const auto splits = *looking->peek();
+  ASSERT_EQ(splits.size(), 1U);
+  EXPECT_TRUE((*looking->open(std::make_shared<Split>(splits.front()), 0))->read()->block);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "state"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / ".trommel/topics/bets/readers/p.bets.json"));
+  EXPECT_THAT(looking->lag(), IsEmpty());
+  const auto reading = *source();
+  const auto given = *reading->discover();
+  EXPECT_THAT(reading->lag(), ElementsAre(Lag{"bets/0", 10, 0}));
+  KeepingOutlet outlet;
+  ASSERT_TRUE(read_all(*reading, outlet));
+  ASSERT_TRUE(reading->discover());
+  ASSERT_EQ(reading->lag().size(), 1U);
+  EXPECT_EQ(reading->lag().front().rows, 10);  // read, and not safe yet
+  EXPECT_LT(std::abs(reading->lag().front().since_us - real_env().now_us()), 60'000'000);
+  const Delivered delivered{given.front(), -1, true, Delivered::How::taken, {}, 0, {}};
+  ASSERT_TRUE(reading->durable({&delivered, 1}));
+  ASSERT_TRUE(reading->discover());
+  EXPECT_THAT(reading->lag(), ElementsAre(Lag{"bets/0", 0, 0}));
+}
+
+/// Keeps what goes to dead letters, as the engine does.
+class LetterOutlet : public KeepingOutlet {
+ public:
+  using KeepingOutlet::reject;
+  void reject(const Block& block, std::span<const RawRefusal> refusals) override {
+    KeepingOutlet::reject(block, refusals);
+    for (const RawRefusal& refusal : refusals) letters.push_back(block.decoder->dead_letter(block, refusal));
+  }
+  std::vector<Rows> letters;
+};
+
+TEST_F(EmbeddedTopics, WhatCannotBeReadIsADeadLetterAsItCame) {
+  arrow::StringBuilder text, key;
+  ASSERT_TRUE(text.AppendValues({R"({"id":1})", R"({"id":1)", "not at all"}).ok());
+  ASSERT_TRUE(key.AppendValues({"a", "b"}).ok() && key.AppendNull().ok());
+  const auto schema = arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("user", arrow::utf8())});
+  Problems problems;
+  const Node node = parsed("{ topic: bets, value: raw, column: user, key: id, headers: { from: id } }");
+  const auto raw =
+      kafka_sink({raw_messages()})
+          .bind({"raw", "p", &node, "", std::nullopt}, {.name = "in", .schema = schema}, context(), problems);
+  ASSERT_TRUE(raw && problems.empty()) << problems.text();
+  GivenSegment segment(
+      *spooled_for(*raw->store, {{arrow::RecordBatch::Make(schema, 3, {*key.Finish(), *text.Finish()}), {}, nullptr}}));
+  ASSERT_TRUE(raw->store->commit(1, segment));
+  const auto made = *source("{ topics: bets, value: json, dead_letter_topic: dead }");
+  LetterOutlet outlet;
+  ASSERT_TRUE(read_all(*made, outlet));
+  EXPECT_EQ(outlet.rows.size(), 1U);
+  ASSERT_EQ(outlet.letters.size(), 2U);
+  const auto letters = made->dead_letters();
+  ASSERT_TRUE(letters);
+  GivenSegment dead(outlet.letters);
+  ASSERT_TRUE(letters->store->commit(1, dead));
+  GivenSegment again(outlet.letters);
+  ASSERT_TRUE(letters->store->commit(1, again));
+  const kafka::EmbeddedTopic topic{real_env(), folder_ / ".trommel/topics/dead", {}};
+  ASSERT_THAT(*topic.files(), testing::SizeIs(1));
+  Batch all;
+  ASSERT_TRUE(*(*topic.open(topic.files()->front()))->next(all));
+  const std::vector<std::string> rows = rows_as_text(*all.rows);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_THAT(rows[0], testing::AllOf(HasSubstr("trommel.offset"), HasSubstr("trommel.reason"), HasSubstr("from")));
+  const auto& values = static_cast<const arrow::BinaryArray&>(*all.rows->column(1));
+  EXPECT_EQ(values.GetView(0), R"({"id":1)");
+  EXPECT_EQ(values.GetView(1), "not at all");
+  const auto& keys = static_cast<const arrow::BinaryArray&>(*all.rows->column(0));
+  EXPECT_EQ(keys.GetView(0), "b");
+  EXPECT_TRUE(keys.IsNull(1));
+}
+
+TEST_F(EmbeddedTopics, DeadLettersDoNotComeBackToTheirSource) {
+  for (const char* yaml : {"{ topics: bets, value: json, dead_letter_topic: bets }",
+                           "{ topics: ^b, value: json, dead_letter_topic: bets }"}) {
+    Problems problems;
+    const auto made = kafka_source({json_messages()}).bind(parsed(yaml), contract_, context(), problems);
+    EXPECT_THAT(problems.text(), HasSubstr("is read by this source"));
+  }
+}
+
+TEST_F(EmbeddedTopics, ARowThatCannotBeAMessageIsRefusedBeforeItsEpochIsClosed) {
+  Problems problems;
+  const Node node = parsed("{ topic: bets, value: raw, column: user, key: id }");
+  const auto made = kafka_sink({raw_messages()})
+                        .bind({"raw", "p", &node, "", std::nullopt},
+                              {.name = "in", .schema = bets(0, 1).rows->schema()}, context(), problems);
+  ASSERT_TRUE(made && problems.empty()) << problems.text();
+  const auto spooled = made->store->spool(bets(0, 8));  // every fourth has no user
+  ASSERT_TRUE(spooled) << spooled.error().text();
+  ASSERT_EQ(spooled->refusals.size(), 2U);
+  EXPECT_EQ(spooled->refusals[0].row, 3);
+  EXPECT_EQ(spooled->refusals[1].row, 7);
+  EXPECT_THAT(rows_as_text(*spooled->rows), testing::SizeIs(6));
+  EXPECT_EQ(static_cast<const arrow::BinaryArray&>(*spooled->rows->GetColumnByName("key")).GetView(3), "4");
+}
+
 TEST_F(EmbeddedTopics, SeveralWritersShareATopic) {
   for (Epoch epoch = 1; epoch <= 2; ++epoch) {
     for (const char* name : {"a", "b"}) {
       for (int again = 0; again < 2; ++again) {
-        GivenSegment segment({bets(0, 3)});
-        EXPECT_EQ(*sink(name)->commit(epoch, segment), 3);
+        const auto out = sink(name);
+        GivenSegment segment(*spooled_for(*out, {bets(0, 3)}));
+        EXPECT_EQ(*out->commit(epoch, segment), 3);
       }
     }
   }

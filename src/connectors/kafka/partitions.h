@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,14 +25,26 @@ struct Partition {
   std::string name() const { return topic + "/" + std::to_string(number); }
 };
 
+/// What stands around the value of a message.
+struct Envelope {
+  struct Header {
+    std::string name;
+    std::optional<std::string> value;
+  };
+  std::optional<std::string> key;
+  std::vector<Header> headers;
+};
+
 /// Messages that follow each other in a partition; offsets rise, not always by one.
 struct Fetched {
   std::shared_ptr<arrow::Buffer> values;  ///< side by side, with Messages::kPadding bytes behind them
   std::vector<int32_t> bounds;            ///< one more than messages
   std::vector<int64_t> offsets;
   std::vector<int64_t>
-      empty;         ///< offsets of those that have no value at all (tombstones), rising; not among the others
-  int64_t next = 0;  ///< the offset that reading goes on at
+      empty;  ///< offsets of those that have no value at all (tombstones), rising; not among the others
+  std::vector<Envelope> around, around_empty;  ///< of these and of those; none where the source has no dead letters
+  int64_t next = 0;                            ///< the offset that reading goes on at
+  int64_t first_ms = 0;                        ///< when the first was written, since 1970; 0: unknown
 };
 
 /// The messages of a partition from one offset up to another.

@@ -64,6 +64,12 @@ bool is_pattern(const std::string& text) {
   }
 }
 
+bool reads(const SourceConfig& config, const std::string& topic) {
+  return std::ranges::any_of(config.topics, [&](const std::string& one) {
+    return one.starts_with('^') ? is_pattern(one) && std::regex_search(topic, std::regex(one)) : one == topic;
+  });
+}
+
 void check_source(const SourceConfig& config, const Node& node, Problems& problems) {
   check_connection(config, node, problems);
   for (const std::string& topic : config.topics) {
@@ -72,6 +78,15 @@ void check_source(const SourceConfig& config, const Node& node, Problems& proble
     } else if (!is_pattern(topic)) {
       problems.add(place_of(node, "topics"), fmt::format("`topics`: not a regular expression: {}", topic));
     }
+  }
+  if (config.dead_letter_topic) {
+    check_name(*config.dead_letter_topic, node, "dead_letter_topic", problems);
+    if (reads(config, *config.dead_letter_topic))
+      problems.add(place_of(node, "dead_letter_topic"),
+                   fmt::format("`dead_letter_topic`: {} is read by this source: what it cannot read would come again "
+                               "for ever",
+                               *config.dead_letter_topic),
+                   "name a topic that `topics` leaves out");
   }
   if (!parse_start(config.start))
     problems.add(place_of(node, "start"), fmt::format("`start`: not a place to start at: {}", config.start),
@@ -156,7 +171,12 @@ const Spec<SourceConfig>& SourceConfig::spec() {
                {.example = "2024-05-01T12:00:00Z"})
         .field("group", &SourceConfig::group,
                "the consumer group whose offsets follow this source, for tools that watch lag; left out: "
-               "`trommel.PIPELINE.SOURCE`");
+               "`trommel.PIPELINE.SOURCE`")
+        .field(
+            "dead_letter_topic", &SourceConfig::dead_letter_topic,
+            "the topic that messages are sent to, as they came, when they cannot be read; headers say why, and where "
+            "they came from",
+            {.example = "bets-dead"});
     with_connection(spec)
         .check(check_source)
         .description(

@@ -36,7 +36,7 @@ struct SourceConfig : Connection {
   std::vector<std::string> topics;
   std::string value;
   std::string start = "earliest";
-  std::optional<std::string> group;
+  std::optional<std::string> group, dead_letter_topic;
   static const Spec<SourceConfig>& spec();
 };
 

@@ -1,42 +1,27 @@
-#include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <fmt/format.h>
 
-#include "connectors/kafka/broker_sink.h"
+#include <cstdlib>
+#include <limits>
+
 #include "connectors/kafka/client.h"
 #include "connectors/kafka/formats.h"
 #include "connectors/kafka/kafka.h"
 #include "connectors/kafka/message_maker.h"
+#include "connectors/kafka/sinks.h"
 #include "spec/merge.h"
 
 namespace trommel::kafka {
 namespace {
 
-constexpr int64_t us_a_ms = 1000;
-
-class EmbeddedSink final : public StoreSink {
- public:
-  EmbeddedSink(Env& env, EmbeddedTopic topic, std::string writer, std::unique_ptr<MessageMaker> maker)
-      : env_(env), topic_(std::move(topic)), writer_(std::move(writer)), maker_(std::move(maker)) {}
-
-  Guarantee guarantee() const override { return Guarantee::exactly_once; }
-  Result<Epoch> last_committed() override { return topic_.last_epoch(writer_); }
-  Result<std::vector<Refusal>> refuses(const Batch& batch) override { return maker_->refuses(*batch.rows); }
-  Result<int64_t> commit(Epoch epoch, Segment& segment) override {
-    const int64_t now_ms = env_.now_us() / us_a_ms;
-    return topic_.add(writer_, epoch, [&]() -> Result<Rows> {
-      Batch batch;
-      ASSIGN(const bool more, segment.next(batch));
-      if (!more) return Rows();
-      return maker_->make(*batch.rows, now_ms);
-    });
+/// Bytes that a message may have: librdkafka's own rule.
+int64_t largest_message(const SinkConfig& config) {
+  int64_t largest = config.is_embedded() ? std::numeric_limits<int64_t>::max() : 1'000'000;
+  for (const auto& property : config.properties) {
+    if (property.key == "message.max.bytes") largest = std::atoll(property.value.c_str());
   }
-
- private:
-  Env& env_;
-  EmbeddedTopic topic_;
-  const std::string writer_;
-  std::unique_ptr<MessageMaker> maker_;
-};
+  return largest;
+}
 
 BoundSink bind_embedded(const SinkConfig& config, const SinkSettings& settings, const BindContext& context,
                         std::unique_ptr<MessageMaker> maker) {
@@ -44,19 +29,17 @@ BoundSink bind_embedded(const SinkConfig& config, const SinkSettings& settings, 
   EmbeddedTopic topic(*context.env, config.topic_folder(context.folder, config.topic), config.retention.retention());
   sink.target = fmt::format("topic {} (embedded)", config.topic);
   sink.notes.push_back(fmt::format("the topic is the folder {}, one partition", topic.folder()));
-  sink.store = std::make_shared<EmbeddedSink>(*context.env, std::move(topic), settings.pipeline + "." + settings.name,
-                                              std::move(maker));
+  sink.store = embedded_sink(*context.env, std::move(topic), settings.pipeline + "." + settings.name, std::move(maker));
   return sink;
 }
 
-BoundSink bind_broker(const SinkConfig& config, const SinkSettings& settings, const BindContext& context,
-                      std::unique_ptr<MessageMaker> maker) {
+BoundSink bind_broker(const SinkConfig& config, const SinkSettings& settings, std::unique_ptr<MessageMaker> maker) {
   BoundSink sink;
   const std::string writer = fmt::format("trommel.{}.{}", settings.pipeline, settings.name);
   sink.target = fmt::format("topic {} at {}", config.topic, config.brokers);
   if (config.guarantee == Guarantee::exactly_once)
     sink.notes.push_back(fmt::format("an epoch is a transaction of {}", writer));
-  sink.store = broker_sink(*context.env, config, writer, std::move(maker));
+  sink.store = broker_sink(config, writer, std::move(maker));
   return sink;
 }
 
@@ -73,9 +56,10 @@ Result<BoundSink> bind(const std::vector<MessageFormat>& formats, const SpecInfo
     MessageColumns columns = message_columns(config, *input.schema, node, found);
     ASSIGN(auto bound, format->encoder({node, settings.contract, config.topic, context}, input.schema, found));
     if (found.empty()) {
-      auto maker = std::make_unique<MessageMaker>(std::move(bound.encoder), std::move(columns));
+      auto maker =
+          std::make_unique<MessageMaker>(std::move(bound.encoder), std::move(columns), largest_message(config));
       sink = config.is_embedded() ? bind_embedded(config, settings, context, std::move(maker))
-                                  : bind_broker(config, settings, context, std::move(maker));
+                                  : bind_broker(config, settings, std::move(maker));
       sink.notes.insert(sink.notes.end(), bound.notes.begin(), bound.notes.end());
     }
   }

@@ -18,6 +18,7 @@
 namespace trommel::kafka {
 namespace {
 
+constexpr int64_t us_a_ms = 1000;
 constexpr int64_t stretch_max = 200'000;  // messages: partitions take turns
 
 struct Stretch {
@@ -49,7 +50,8 @@ class KafkaSource final : public Source {
   KafkaSource(const SourceConfig& config, const BindContext& context, BoundMessageDecoder bound)
       : env_(*context.env),
         start_(*parse_start(config.start)),
-        format_(config.value),
+        reading_{bound.decoder, config.value, letter_maker(config, context)},
+        letters_(kafka::dead_letters(config, context)),
         block_bytes_(context.memory.block),
         offsets_path_(fmt::format("{}/offsets/{}.json", context.state_folder, context.name)),
         bound_(std::move(bound)),
@@ -60,15 +62,31 @@ class KafkaSource final : public Source {
     ASSIGN(const auto ranges, partitions_->look());
     const std::lock_guard lock(mutex_);
     std::vector<Split> out;
+    lag_.clear();
     for (const Partitions::Range& range : ranges) {
       if (!taken_.contains(range.partition)) TRY(begin(range));
       Place& place = places_.try_emplace(range.partition, Place{.next = taken_[range.partition]}).first->second;
       if (!in_range(range, place)) continue;
+      const int64_t rows = std::max<int64_t>(range.end - std::max(taken_[range.partition], range.first), 0);
+      lag_.push_back({range.partition.name(), rows, place.dates.empty() ? 0 : place.dates.begin()->second});
       if (!place.given && place.next < range.end) {
         place.given = Stretch{range.partition, place.next, std::min(range.end, place.next + stretch_max)};
         place.next = place.given->to;
       }
       if (place.given) out.push_back(split_of(*place.given));
+    }
+    return out;
+  }
+
+  /// The first messages that a run would read, as far as that can be told.
+  Result<std::vector<Split>> peek() override {
+    TRY(load());
+    ASSIGN(const auto ranges, partitions_->look());
+    std::vector<Split> out;
+    for (const Partitions::Range& range : ranges) {
+      const auto taken = taken_.find(range.partition);
+      const int64_t from = std::max(taken == taken_.end() ? range.first : taken->second, range.first);
+      if (from < range.end) out.push_back(split_of({range.partition, from, std::min(range.end, from + stretch_max)}));
     }
     return out;
   }
@@ -89,10 +107,12 @@ class KafkaSource final : public Source {
       auto& taken = taken_.try_emplace(stretch.partition, 0).first->second;
       taken = std::max(taken, stretch.to);
       moved[stretch.partition] = taken;
+      if (const auto place = places_.find(stretch.partition); place != places_.end())
+        place->second.dates.erase(place->second.dates.begin(), place->second.dates.lower_bound(taken));
       // Given out anew, since an earlier run's epoch had it and was not everywhere yet.
       const auto place = places_.find(stretch.partition);
       if (place != places_.end() && place->second.given && place->second.given->from < taken)
-        place->second = {.next = taken};
+        place->second = {.next = taken, .dates = std::move(place->second.dates)};
     }
     if (moved.empty()) return {};
     TRY(write_offsets(env_, offsets_path_, taken_));
@@ -113,10 +133,12 @@ class KafkaSource final : public Source {
   }
 
   Result<RecalledFormat> recall(const std::string&) override {
-    return RecalledFormat{single_decoder(bound_.decoder, format_), nullptr, nullptr, nullptr};
+    return RecalledFormat{single_decoder(reading_.decoder, reading_.format), nullptr, nullptr, nullptr};
   }
 
   bool endless() const override { return true; }
+  std::vector<Lag> lag() const override { return lag_; }
+  std::optional<DeadLetters> dead_letters() const override { return letters_; }
   Schema schema() const override { return bound_.schema; }
   std::vector<std::string> notes() const override { return bound_.notes; }
   bool expects_more() const override { return partitions_->away(); }
@@ -127,6 +149,11 @@ class KafkaSource final : public Source {
   }
 
  private:
+  static std::shared_ptr<const DeadLetterMaker> letter_maker(const SourceConfig& config, const BindContext& context) {
+    if (!config.dead_letter_topic) return nullptr;
+    return std::make_shared<const DeadLetterMaker>(context.pipeline, context.name);
+  }
+
   static std::unique_ptr<Partitions> partitions_of(const SourceConfig& config, const BindContext& context) {
     const std::string reader = fmt::format("{}.{}", context.pipeline, context.name);
     if (config.is_embedded()) return embedded_partitions(*context.env, config, context.folder, reader);
@@ -139,6 +166,8 @@ class KafkaSource final : public Source {
     int64_t next = 0;
     std::optional<Stretch> given = {};
     bool told = false;  ///< that it makes no sense
+    std::map<int64_t, int64_t> dates =
+        {};  ///< when the first message of each stretch that is not delivered was written
   };
 
   class StretchReader final : public Reader {
@@ -151,13 +180,14 @@ class KafkaSource final : public Source {
       ASSIGN(Fetched messages, stream_->fetch(source_.block_bytes_));
       Piece piece;
       piece.next = messages.next;
+      if (messages.first_ms > 0 && !std::exchange(dated_, true)) source_.date(stretch_, messages.first_ms * us_a_ms);
       if (messages.next >= stretch_.to) {
         piece.then = Next::ended;
         source_.read_to_end(stretch_);
       }
       if (messages.offsets.empty() && messages.empty.empty()) return piece;
       consumed_ += messages.bounds.back();
-      piece.block = block_of(split_, source_.bound_.decoder, source_.format_, std::move(messages));
+      piece.block = block_of(split_, source_.reading_, stretch_.partition, std::move(messages));
       return piece;
     }
     int64_t consumed() const override { return consumed_; }
@@ -168,6 +198,7 @@ class KafkaSource final : public Source {
     const Stretch stretch_;
     std::unique_ptr<MessageStream> stream_;
     int64_t consumed_ = 0;
+    bool dated_ = false;  ///< it is known when its first message was written
   };
 
   Result<> load() {
@@ -217,6 +248,11 @@ class KafkaSource final : public Source {
     return split;
   }
 
+  void date(const Stretch& stretch, int64_t written_us) {
+    const std::lock_guard lock(mutex_);
+    places_[stretch.partition].dates.emplace(stretch.from, written_us);
+  }
+
   void read_to_end(const Stretch& stretch) {
     const std::lock_guard lock(mutex_);
     auto& given = places_[stretch.partition].given;
@@ -225,7 +261,8 @@ class KafkaSource final : public Source {
 
   Env& env_;
   const Start start_;
-  const std::string format_;
+  const MessageReading reading_;
+  const std::optional<DeadLetters> letters_;
   const int64_t block_bytes_;
   const std::string offsets_path_;
   const BoundMessageDecoder bound_;
@@ -234,6 +271,7 @@ class KafkaSource final : public Source {
   bool loaded_ = false;
   Offsets taken_;  ///< as saved
   std::map<Partition, Place> places_;
+  std::vector<Lag> lag_;
   std::vector<std::string> news_;
 };
 
