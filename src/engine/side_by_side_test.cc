@@ -21,11 +21,11 @@ class SideBySide : public EngineTest {
     world_.endless = other_.endless = true;
     world_.files = {700, 300, 500};
     other_.files = {400, 600};
-    components_.sources.push_back(
-        {&others_,
-         [this](const Node&, const auto&, const BindContext& context, Problems&) -> Result<std::shared_ptr<Source>> {
-           return std::make_shared<NumberSource>(other_, context.memory.block);
-         }});
+    components_.sources.push_back({.spec = &others_,
+                                   .bind = [this](const Node&, const auto&, const BindContext& context,
+                                                  Problems&) -> Result<std::shared_ptr<Source>> {
+                                     return std::make_shared<NumberSource>(other_, context.memory.block);
+                                   }});
     components_.sinks.push_back(table_kind(far_, other_));
     pipeline_.sources.push_back(part("others", "others", {}));
     pipeline_.sinks.push_back(part("far", "far", {"others"}));

@@ -264,11 +264,12 @@ class EngineTest : public ::testing::Test {
                           ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    SourceKind source{
-        &numbers_,
-        [this](const Node&, const auto&, const BindContext& context, Problems&) -> Result<std::shared_ptr<Source>> {
-          return std::make_shared<NumberSource>(world_, context.memory.block);
-        }};
+    SourceKind source;
+    source.spec = &numbers_;
+    source.bind = [this](const Node&, const auto&, const BindContext& context,
+                         Problems&) -> Result<std::shared_ptr<Source>> {
+      return std::make_shared<NumberSource>(world_, context.memory.block);
+    };
     components_.sources.push_back(source);
     TransformKind even;
     even.spec = &even_;
