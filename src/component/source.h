@@ -145,7 +145,8 @@ class Source {
   /// True: what becomes of the rows of each split is counted, kept with its epoch, and told with `durable`. Memory
   /// grows with the splits of an epoch.
   virtual bool wants_rows_of_splits() const { return false; }
-  /// True: somebody waits for what `discover` gave out, so that its epoch begins at once and not after `commit: every`.
+  /// True: the epoch of what `discover` gave out begins at once and not after `commit: every`: somebody waits for it,
+  /// or it gets no larger by waiting.
   virtual bool urgent() const { return false; }
   /// What it answers over HTTP. Called once, before the first epoch of a run with a server; requests come from then on.
   virtual Result<> serve(server::Routes&) { return {}; }

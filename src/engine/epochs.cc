@@ -155,7 +155,7 @@ Result<Epochs::Turn> Epochs::turn() {
   TRY(look_for_inputs());
   if (inputs_.empty()) return Turn{takes_what_is_there() && !inputs_.expects_more() ? nothing_left : idle, kNap};
   const int64_t now = env_.steady_us();
-  if (!takes_what_is_there() && !inputs_.urgent() && now < not_before_us_)
+  if (!takes_what_is_there() && !inputs_.urgent() && !left_behind_ && now < not_before_us_)
     return Turn{idle, std::min(kNap, not_before_us_ - now)};
   not_before_us_ = now + pipeline_.settings.commit.every_us;
   inputs_.skip_known_contents();
@@ -231,6 +231,12 @@ Result<bool> Epochs::epoch() {
     TRY(conclude(ledger, std::move(*result), {refused, borne}));
     return false;
   }
+}
+
+/// Closed for its size, as far as one can tell: rows are counted a little later than the limit is felt.
+bool Epochs::is_large(const Ledger& ledger) const {
+  const EpochLimits most = limits();
+  return (most.rows > 0 && ledger.rows_read >= most.rows / 2) || (most.bytes > 0 && ledger.bytes_read >= most.bytes);
 }
 
 EpochLimits Epochs::limits() const {
@@ -410,6 +416,7 @@ Result<> Epochs::publish(Ledger& ledger, const Balance& balance, AttemptResult r
   checkpoint.pipeline = pipeline_.name;
   checkpoint.epoch = report_.epoch;
   inputs_.take(checkpoint, ledger, refused, judged.borne);
+  left_behind_ = !inputs_.empty() && is_large(ledger);
   report_.inputs += static_cast<int64_t>(checkpoint.taken.size());
   report_.inputs_refused += static_cast<int64_t>(refused.size());
   checkpoint.files = std::move(result.files);

@@ -77,6 +77,7 @@ class Epochs {
 
   Result<bool> epoch();
   EpochLimits limits() const;
+  bool is_large(const Ledger& ledger) const;
   std::map<std::string, RefusedInput> bear(Ledger& ledger, AttemptResult& result,
                                            const std::vector<Input>& inputs) const;
   size_t node_of(const Split& split) const;
@@ -123,6 +124,7 @@ class Epochs {
   bool locked_ = false;       ///< the state folder is ours
   bool has_run_ = false;
   int64_t not_before_us_ = 0;  ///< the next epoch, by the steady clock
+  bool left_behind_ = false;   ///< the last epoch was full, and there is more: the next one gains nothing by waiting
   Carried carried_;
   Life life_;  ///< up to the last epoch
   int widened_ = 0;

@@ -44,6 +44,24 @@ TEST_F(Publish, TheNextEpochIsReadWhileAStoreIsAtWorkAndNoMoreThanThat) {
   EXPECT_TRUE(std::ranges::is_sorted(world_.table));
 }
 
+TEST_F(Publish, AnEpochThatLeftInputBehindIsFollowedAtOnce) {
+  std::stop_source stop;
+  options_.once = false;
+  options_.stop = stop.get_token();
+  world_.endless = true;
+  pipeline_.settings.commit.every_us = int64_t{3600} * 1'000'000;
+  std::atomic<size_t> rows{0};
+  world_.at_work = [&](Epoch) { rows = world_.table.size(); };
+  std::jthread watch([&] {
+    soon([&] { return rows > 400; });
+    stop.request_stop();
+  });
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_GT(report->epochs, 5);
+  EXPECT_GT(world_.table.size(), 400U);
+}
+
 /// A second sink of the same rows.
 class TwoSinks : public Publish {
  protected:

@@ -221,7 +221,11 @@ Settings standard_settings(const Engine& engine) {
     out.emplace_back("cast_keep_nullable", "1");
     out.emplace_back("join_use_nulls", "1");
   }
-  if (engine.at_least(23, 7)) out.emplace_back("session_timezone", "UTC");
+  if (engine.at_least(23, 7)) {
+    out.emplace_back("session_timezone", "UTC");
+    // Views are read FINAL: what a question asks of the columns of their key is looked at before versions are compared.
+    out.emplace_back("optimize_move_to_prewhere_if_final", "1");
+  }
   return out;
 }
 

@@ -227,6 +227,17 @@ TEST_F(EmbeddedTopics, AFileThatIsMissingIsToldAndNotPassedOver) {
   EXPECT_THAT(read.error().text(), HasSubstr("from offset 10 on are gone"));
 }
 
+TEST_F(EmbeddedTopics, AStretchThatWasCutDoesNotWaitForMore) {
+  send(1, {bets(0, 10)});
+  const auto reading = *source();
+  ASSERT_TRUE(reading->discover());
+  EXPECT_FALSE(reading->urgent());
+  send(2, {bets(10, 200'000)});
+  const auto later = *source();
+  ASSERT_TRUE(later->discover());
+  EXPECT_TRUE(later->urgent());
+}
+
 TEST_F(EmbeddedTopics, ALookTakesNothingAndLagIsKnown) {
   send(1, {bets(0, 10)});
   const auto looking = *source();

@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <mutex>
 
@@ -137,6 +138,14 @@ class KafkaSource final : public Source {
   }
 
   bool endless() const override { return true; }
+  /// A stretch that was cut gets no longer by waiting.
+  bool urgent() const override {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(places_, [](const auto& entry) {
+      const auto& given = entry.second.given;
+      return given && given->to - given->from >= stretch_max;
+    });
+  }
   std::vector<Lag> lag() const override { return lag_; }
   std::optional<DeadLetters> dead_letters() const override { return letters_; }
   Schema schema() const override { return bound_.schema; }
@@ -267,7 +276,7 @@ class KafkaSource final : public Source {
   const std::string offsets_path_;
   const BoundMessageDecoder bound_;
   std::unique_ptr<Partitions> partitions_;
-  std::mutex mutex_;  ///< readers are on other threads
+  mutable std::mutex mutex_;  ///< readers are on other threads
   bool loaded_ = false;
   Offsets taken_;  ///< as saved
   std::map<Partition, Place> places_;
