@@ -90,6 +90,12 @@ class World:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def store_is_there(self):
+        """A run that begins while it is away ends with an error, and somebody starts it again: nobody does here."""
+        log = self.store.folder / "log"
+        assert self.store.process.poll() is None, f"the store ended by itself, with {self.store.process.returncode}: " + (log.read_text(errors="replace")[-3000:] if log.exists() else "")
+        assert self.store.ask("SELECT 1") == "1\n"
+
     def said(self):
         return (self.folder / "run.log").read_text()[-4000:]
 
@@ -251,6 +257,7 @@ def kill_in_the_middle(world, who, rows):
         world.store.start()
     if "broker" in who.split():
         world.kafka.start()
+    world.store_is_there()
     if "us" in who.split():
         world.start()
     client.join(90)

@@ -84,8 +84,8 @@ def test_a_running_pipeline_and_one_that_was_killed(place):
 
 def test_a_large_file_under_way(place):
     """While an epoch is read its rows are told, and between epochs where its inputs stand."""
-    rows = 60_000
-    text = WATCHED.format(more="commit: { rows: 20000, every: 2s }\nlanes: 1").replace("out/{source_stem}.csv", "out/")
+    rows = 2_000_000  # a hundred epochs, one after the other: each leaves something behind
+    text = WATCHED.format(more="commit: { rows: 20000 }\nlanes: 1").replace("out/{source_stem}.csv", "out/")
     place.write("p.yaml", text)
     place.write("in/a.csv", "id\n" + "".join(f"{number}\n" for number in range(rows)))
     process = place.start("run", "p.yaml", "--quiet", "--log", "log.txt", "--block-bytes", "50000")
