@@ -174,6 +174,7 @@ class Runs {
   Result<> serve_endpoints(const Plan& plan) {
     Problems problems;
     ASSIGN(const auto bound, endpoints::bind_endpoints(pipeline_, plan, session_.components, session_.env, problems));
+    if (problems.only_outside()) return external_error(pipeline_.file, problems.text());
     if (!problems.empty()) return config_error(pipeline_.file, problems.text(), "trommel lint " + pipeline_.file);
     ASSIGN(endpoints_, endpoints::serve(bound, endpoints::api_info(pipeline_, session_.version), service_->routes()));
     ASSIGN(served_at_, endpoints::ServedAddress::write(session_.env, plan.state_folder, service_->address()));

@@ -46,8 +46,10 @@ class Binder {
     }
     auto shape = bound_.store->describe(query);
     if (!shape) {
-      problems_.add(settings.sql_place, fmt::format("endpoint `{}`: {}", settings.path, shape.error().what),
-                    shape.error().hint);
+      const std::string what = fmt::format("endpoint `{}`: {}", settings.path, shape.error().what);
+      shape.error().domain == Error::Domain::external
+          ? problems_.add_outside(settings.sql_place, what, shape.error().hint)
+          : problems_.add(settings.sql_place, what, shape.error().hint);
       return false;
     }
     for (const EndpointParameter& parameter : settings.parameters) {

@@ -371,7 +371,9 @@ class Planner {
       }
       auto bound = kind->views(store.settings, context_, problems_);
       if (!bound) {
-        problems_.add(first->place, bound.error().text());
+        const bool outside = bound.error().domain == Error::Domain::external;
+        outside ? problems_.add_outside(first->place, bound.error().text())
+                : problems_.add(first->place, bound.error().text());
         continue;
       }
       for (BoundView& view : *bound) plan_.views.push_back({store.name, std::move(view)});

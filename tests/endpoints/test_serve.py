@@ -70,3 +70,19 @@ def test_other_machines_need_more(tmp_path, server, missing):
     assert f"--listen: other machines reach 0.0.0.0:0, and p.yaml has no {missing} (" in refused.stderr
     wrong = subprocess.run([TROMMEL, "serve", "p.yaml", "--listen", "8080"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert wrong.returncode == 64 and "8080 is no address and port" in wrong.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "serve"])
+def test_a_store_that_is_away_is_no_mistake_of_the_file(tmp_path, verb):
+    """Who watches the process starts it again after a 1, and not after a 78."""
+    (tmp_path / "in.csv").write_text("id\n1\n")
+    (tmp_path / "p.yaml").write_text("""
+name: away
+sources: { files: { files: in.csv, contract: { id: BIGINT } } }
+sinks: { rows: { store: "clickhouse://127.0.0.1:1/default", table: rows } }
+stores: { warehouse: "clickhouse://127.0.0.1:1/default" }
+views: { counts: { store: warehouse, by: [id], sql: "SELECT id, count(*) AS n FROM rows GROUP BY id" } }
+endpoints: { /counts: { sql: "SELECT * FROM counts", store: warehouse, key: [id], order_by: id } }
+""")
+    done = subprocess.run([TROMMEL, verb, "p.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "connect" in done.stderr, done
